@@ -1,5 +1,5 @@
-# The preset `check` builds nothing of its own: it configures and builds dev and release, each in its own folder, and one
-# ctest run covers both. Each inner build says for itself what is out of date.
+# The preset `check` builds nothing of its own: it configures and builds dev and release, each in its own folder, and
+# one ctest run covers both. Each inner build knows for itself what is out of date.
 cmake_host_system_information(RESULT cores QUERY NUMBER_OF_PHYSICAL_CORES)
 set(presets dev release)
 set(commands "")

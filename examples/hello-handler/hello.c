@@ -1,16 +1,17 @@
-/* A CGI handler: the request comes in the environment and on standard input, the answer goes to standard output.
- * Built for wasm32-wasi it is an ordinary program; `wrun` gives it a sandbox of its own for every request. */
+/* A CGI handler: the request comes in the environment and on standard input, the answer goes to
+ * standard output. Built for wasm32-wasi it is an ordinary program; `wrun` gives it a sandbox of
+ * its own for every request. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *variable(const char *name) {
-    const char *value = getenv(name);
+static const char* variable(const char* name) {
+    const char* value = getenv(name);
     return value != NULL ? value : "";
 }
 
 /* JSON text of any bytes: quotes, backslashes and control characters are escaped. */
-static void print_json_string(const char *text, size_t length) {
+static void print_json_string(const char* text, size_t length) {
     putchar('"');
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)text[i];
@@ -25,14 +26,15 @@ static void print_json_string(const char *text, size_t length) {
     putchar('"');
 }
 
-static void print_field(const char *name, const char *value, const char *end) {
+static void print_field(const char* name, const char* value, const char* end) {
     printf("  \"%s\": ", name);
     print_json_string(value, strlen(value));
     printf("%s\n", end);
 }
 
 static void answer_not_allowed(void) {
-    printf("Status: 405 Method Not Allowed\r\nAllow: GET, POST\r\nContent-Type: text/plain\r\n\r\n");
+    printf(
+        "Status: 405 Method Not Allowed\r\nAllow: GET, POST\r\nContent-Type: text/plain\r\n\r\n");
     printf("only GET and POST\n");
 }
 
@@ -41,7 +43,7 @@ static void answer_page(void) {
     printf("<!doctype html><title>hello</title><p>Hello from a fresh sandbox.</p>\n");
 }
 
-static void answer_json(const char *body, size_t length) {
+static void answer_json(const char* body, size_t length) {
     printf("Status: 200 OK\r\nContent-Type: application/json\r\n\r\n{\n");
     print_field("method", variable("REQUEST_METHOD"), ",");
     print_field("path", variable("PATH_INFO"), ",");
@@ -53,7 +55,7 @@ static void answer_json(const char *body, size_t length) {
 
 int main(void) {
     static char body[64 * 1024];
-    const char *method = variable("REQUEST_METHOD");
+    const char* method = variable("REQUEST_METHOD");
     if (strcmp(method, "GET") != 0 && strcmp(method, "POST") != 0) {
         answer_not_allowed();
     } else if (strcmp(method, "GET") == 0 && strcmp(variable("PATH_INFO"), "/") == 0) {

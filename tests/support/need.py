@@ -16,7 +16,7 @@ for need in sys.argv[1:split]:
     if given and not os.path.exists(given):
         sys.exit(f"{name}={given}: no such file or folder")
     if not path or not os.path.exists(path):
-        print(f"skipped: {name} names nothing" + (f" and there is no {default} (tools/setup fetches it)" if default else ""))
+        print(f"skipped: {name} is not set", f"and there is no {default} (tools/setup fetches it)" if default else "")
         sys.exit(77)
     os.environ[name] = path = os.path.abspath(path)
     command = [word.replace("{" + name + "}", path) for word in command]

@@ -24,7 +24,7 @@ TEST_F(WatTest, EmptyModuleIsItsHeader) {
 
 TEST_F(WatTest, MistakeIsReportedWithItsPlace) {
     std::string error;
-    EXPECT_FALSE(try_assemble("(module\n  (func (resul i32)))", &error).has_value());
+    EXPECT_FALSE(try_assemble("(module\n  (func (rezults i32)))", &error).has_value());
     EXPECT_THAT(error, HasSubstr(":2:"));
 }
 
