@@ -22,7 +22,8 @@ add_compile_options("-ffile-prefix-map=${PROJECT_SOURCE_DIR}=.")
 if(WRUN_DEVELOPER)
     add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wconversion;-Werror>")
     # GCC's plain -Wshadow takes the enumerators of an `enum class` for shadows of namespace names; clang's does not.
-    add_compile_options("$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wshadow=local>" "$<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wshadow>")
+    add_compile_options(
+        "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wshadow=local>" "$<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wshadow>")
 endif()
 
 if(WRUN_SANITIZE)
