@@ -92,6 +92,7 @@ void try_input(const Bytes& bytes, const Options& options) {
             static_cast<std::streamsize>(bytes.size()));
     }
     // A copy of exactly this size, so that reading one byte too far is seen.
+    // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the copy is the point
     const Bytes exact(bytes);
     LLVMFuzzerTestOneInput(exact.data(), exact.size());
 }
