@@ -21,31 +21,37 @@ enum class Op : u16 {
 #undef WRUN_LATER_PREFIX
 };
 
+// The kinds of immediates.
+#define WRUN_IMMEDIATES(X)                                                                     \
+    X(none)                                                                                    \
+    X(i32)                                                                                     \
+    X(i64)                                                                                     \
+    X(f32)                                                                                     \
+    X(f64)                                                                                     \
+    X(mem)           /* MemArg */                                                              \
+    X(block)         /* BlockType */                                                           \
+    X(label)         /* depth */                                                               \
+    X(labels)        /* br_table */                                                            \
+    X(func)                                                                                    \
+    X(local)                                                                                   \
+    X(global)                                                                                  \
+    X(table)                                                                                   \
+    X(memory)                                                                                  \
+    X(data)                                                                                    \
+    X(elem)                                                                                    \
+    X(type_table)    /* call_indirect */                                                       \
+    X(data_memory)   /* memory.init */                                                         \
+    X(memory_memory) /* memory.copy: destination, source */                                    \
+    X(elem_table)    /* table.init */                                                          \
+    X(table_table)   /* table.copy: destination, source */                                     \
+    X(heap_type)     /* ref.null */                                                            \
+    X(types)         /* select with types */
+
 /// How the bytes behind an opcode are read; decoder/reader.hpp has one reader per kind.
 enum class Immediate : u8 {
-    none,
-    i32,
-    i64,
-    f32,
-    f64,
-    mem,     // MemArg
-    block,   // BlockType
-    label,   // depth
-    labels,  // br_table
-    func,
-    local,
-    global,
-    table,
-    memory,
-    data,
-    elem,
-    type_table,     // call_indirect
-    data_memory,    // memory.init
-    memory_memory,  // memory.copy: destination, source
-    elem_table,     // table.init
-    table_table,    // table.copy: destination, source
-    heap_type,      // ref.null
-    types,          // select with types
+#define WRUN_IMMEDIATE(name) name,
+    WRUN_IMMEDIATES(WRUN_IMMEDIATE)
+#undef WRUN_IMMEDIATE
 };
 
 namespace trait {

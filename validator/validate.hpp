@@ -2,6 +2,8 @@
 // that bodies can be checked in parallel and right before their code is generated.
 #pragma once
 
+#include <memory>
+
 #include "base/features.hpp"
 #include "base/result.hpp"
 #include "decoder/module.hpp"
@@ -26,7 +28,7 @@ public:
 
 private:
     struct State;
-    State* state_;
+    std::unique_ptr<State> state_;
 };
 
 }  // namespace wrun

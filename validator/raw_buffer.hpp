@@ -1,0 +1,41 @@
+// Memory of plain values that is kept and grown, never initialised and never shrunk: the stacks of
+// the checked walk. A body of seven megabytes must not pay for what it does not touch.
+#pragma once
+
+#include <cstdlib>
+#include <memory>
+#include <type_traits>
+
+#include "base/check.hpp"
+#include "base/types.hpp"
+
+namespace wrun {
+
+template <class T>
+class RawBuffer {
+    static_assert(std::is_trivially_copyable_v<T>);
+
+public:
+    explicit RawBuffer(std::size_t capacity) { grow(capacity); }
+    [[nodiscard]] T* data() const noexcept { return data_.get(); }
+    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+    /// At least `wanted` elements; at least doubles, so that growth is linear altogether.
+    void grow(std::size_t wanted) noexcept {
+        if (wanted <= capacity_) return;
+        const std::size_t capacity = wanted > 2 * capacity_ ? wanted : 2 * capacity_;
+        void* const moved = std::realloc(static_cast<void*>(data_.get()), capacity * sizeof(T));
+        WRUN_CHECK(moved != nullptr);
+        (void)data_.release();  // realloc took it
+        data_.reset(static_cast<T*>(moved));
+        capacity_ = capacity;
+    }
+
+private:
+    struct Free {
+        void operator()(T* memory) const noexcept { std::free(memory); }
+    };
+    std::unique_ptr<T, Free> data_;
+    std::size_t capacity_ = 0;
+};
+
+}  // namespace wrun
