@@ -1,7 +1,7 @@
-// What P0 (validate and summarise) leaves for P1 (generate code) about one function, known before the
-// prologue is written: the hottest locals, which loop sets and uses which of them, the deepest operand
-// stack, whether anything is called. Reused from function to function; its size is bounded by the body's,
-// never by the number of locals.
+// What P0 (validate and summarise) leaves for P1 (generate code) about one function, known before
+// the prologue is written: the hottest locals, which loop sets and uses which of them, the deepest
+// operand stack, whether anything is called. Reused from function to function; its size is bounded
+// by the body's, never by the number of locals.
 #pragma once
 
 #include <array>
@@ -28,14 +28,15 @@ struct LocalSet {
     }
 };
 
-/// One entry for each *reachable* `loop`, and for each reachable `block` or `if` that is entered while the
-/// function's operand stack (parameters of the block included, an if's condition not) is not empty, in
-/// order of entry. P1 meets the same constructs in the same order and reads them one by one.
+/// One entry for each *reachable* `loop`, and for each reachable `block` or `if` that is entered
+/// while the function's operand stack (parameters of the block included, an if's condition not) is
+/// not empty, in order of entry. P1 meets the same constructs in the same order and reads them one
+/// by one.
 struct BlockSummary {
-    LocalSet set;   // locals that local.set/tee write anywhere inside
-    LocalSet used;  // locals that local.get/set/tee name anywhere inside
-    bool has_call = false;       // a reachable call inside
-    bool has_helper = false;     // a reachable operation with trait helper inside
+    LocalSet set;             // locals that local.set/tee write anywhere inside
+    LocalSet used;            // locals that local.get/set/tee name anywhere inside
+    bool has_call = false;    // a reachable call inside
+    bool has_helper = false;  // a reachable operation with trait helper inside
     bool has_inner_loop = false;
 };
 
@@ -45,7 +46,8 @@ struct HotLocal {
     ValType type;
 };
 
-/// A run of locals of one type, as the binary format groups them; parameters come first, one run each.
+/// A run of locals of one type, as the binary format groups them; parameters come first, one run
+/// each.
 struct LocalRun {
     u32 begin = 0;  // first local index
     u32 count = 0;
@@ -62,8 +64,8 @@ struct FunctionSummary {
     u32 local_slots = 0;
     u32 stack_slots_max = 0;  // deepest reachable operand stack, in 8-byte slots
 
-    /// The heaviest locals of i32, i64 / f32, f64, heaviest first (ties: lower index first). References
-    /// and v128 never appear.
+    /// The heaviest locals of i32, i64 / f32, f64, heaviest first (ties: lower index first).
+    /// References and v128 never appear.
     std::array<HotLocal, hot_integers_max> hot_integers;
     std::array<HotLocal, hot_floats_max> hot_floats;
     u32 hot_integer_count = 0;

@@ -1,5 +1,5 @@
-// The rules of §3 (validation): a module's declarations in one call, each function body in another, so
-// that bodies can be checked in parallel and right before their code is generated.
+// The rules of §3 (validation): a module's declarations in one call, each function body in another,
+// so that bodies can be checked in parallel and right before their code is generated.
 #pragma once
 
 #include <memory>
@@ -11,8 +11,9 @@
 
 namespace wrun {
 
-/// Checks everything but bodies: types, imports, tables, memories, globals, exports, start, segments,
-/// constant expressions. Fills Module::escaping_functions. Fails with an invalid or unsupported error.
+/// Checks everything but bodies: types, imports, tables, memories, globals, exports, start,
+/// segments, constant expressions. Fills Module::escaping_functions. Fails with an invalid or
+/// unsupported error.
 [[nodiscard]] Result<void> validate_module(Module& module, FeatureSet features);
 
 /// Memory of the checked walk, kept from function to function by one thread.
