@@ -1,5 +1,5 @@
-// Bytes → Module, to the letter of the binary format. Borrowing: the Module points into the bytes, which
-// must outlive it.
+// Bytes → Module, to the letter of the binary format. Borrowing: the Module points into the bytes,
+// which must outlive it.
 #pragma once
 
 #include <span>
@@ -10,8 +10,8 @@
 
 namespace wrun {
 
-/// Reads every section; bodies are only delimited (their bytes are read by the validator's walk). Fails
-/// with a malformed, limit or unsupported error at a byte offset.
+/// Reads every section; bodies are only delimited (their bytes are read by the validator's walk).
+/// Fails with a malformed, limit or unsupported error at a byte offset.
 [[nodiscard]] Result<Module> decode(std::span<const u8> bytes, FeatureSet features);
 
 }  // namespace wrun

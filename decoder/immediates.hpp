@@ -31,20 +31,25 @@ WRUN_INLINE auto read_memory_index(R& reader) -> typename R::template Out<Memory
 template <class R>
 WRUN_INLINE auto read_mem_arg(R& reader) -> typename R::template Out<MemArg> {
     constexpr u32 names_memory = 0x40;
+    constexpr u32 align_log2_end = 32;  // in 2.0, where the flags are nothing but the alignment
     const u8* const start = reader.position();
     MemArg arg;
     u32 flags = WRUN_TRY(reader.leb_u32());
     if (flags >= names_memory) [[unlikely]] {
         if constexpr (!R::trusted) {
-            const u32 at = reader.offset_of(start);
             if (flags >= 2 * names_memory || !reader.has(Feature::multi_memory)) {
-                return Error{ErrorCode::malformed_memop_flags, 0, at};
+                return Error{ErrorCode::malformed_memop_flags, 0, reader.offset_of(start)};
             }
         }
         flags -= names_memory;
         arg.memory = MemoryIndex {
             WRUN_TRY(reader.leb_u32())
         };
+    }
+    if constexpr (!R::trusted) {
+        if (flags >= align_log2_end && !reader.has(Feature::multi_memory)) [[unlikely]] {
+            return Error{ErrorCode::malformed_memop_flags, 0, reader.offset_of(start)};
+        }
     }
     arg.align_log2 = static_cast<u8>(flags);
     if constexpr (R::trusted) {

@@ -1,6 +1,7 @@
-// A decoded module: plain data, one field per section (spec: binary format, §5.5; structure §2.5), in
-// the module's index spaces (imports first). Borrows the module's bytes: names, bodies, data and constant
-// expressions are ranges of them. Made by decode(), checked by validate_module(), read by everyone.
+// A decoded module: plain data, one field per section (spec: binary format, §5.5; structure §2.5),
+// in the module's index spaces (imports first). Borrows the module's bytes: names, bodies, data and
+// constant expressions are ranges of them. Made by decode(), checked by validate_module(), read by
+// everyone.
 #pragma once
 
 #include <optional>
@@ -140,8 +141,8 @@ struct Module {
     u32 code_begin = 0;  // of the code section's payload, for size figures
     u32 code_end = 0;
 
-    /// Functions that a reference to may exist of: exports, element segments, `ref.func` outside bodies.
-    /// Ascending, without doubles. ref.func in a body may name only these (spec: C.refs).
+    /// Functions that a reference to may exist of: exports, element segments, `ref.func` outside
+    /// bodies. Ascending, without doubles. ref.func in a body may name only these (spec: C.refs).
     std::vector<FuncIndex> escaping_functions;
 
     [[nodiscard]] std::string_view text(ByteRange range) const noexcept {
@@ -156,8 +157,7 @@ struct Module {
     }
     [[nodiscard]] std::span<const ValType> results(TypeIndex type) const noexcept {
         const TypeDef& def = types[type.value];
-        return std::span{value_types}.subspan(
-            def.values_begin + def.param_count, def.result_count);
+        return std::span{value_types}.subspan(def.values_begin + def.param_count, def.result_count);
     }
     [[nodiscard]] bool is_import(FuncIndex func) const noexcept {
         return func.value < imported_function_count;

@@ -1,5 +1,5 @@
-// The enum, the facts and the lookups of every opcode, expanded from decoder/ops.def. A wrong or double
-// row does not compile.
+// The enum, the facts and the lookups of every opcode, expanded from decoder/ops.def. A wrong or
+// double row does not compile.
 #pragma once
 
 #include <array>
@@ -22,29 +22,29 @@ enum class Op : u16 {
 };
 
 // The kinds of immediates.
-#define WRUN_IMMEDIATES(X)                                                                     \
-    X(none)                                                                                    \
-    X(i32)                                                                                     \
-    X(i64)                                                                                     \
-    X(f32)                                                                                     \
-    X(f64)                                                                                     \
-    X(mem)           /* MemArg */                                                              \
-    X(block)         /* BlockType */                                                           \
-    X(label)         /* depth */                                                               \
-    X(labels)        /* br_table */                                                            \
-    X(func)                                                                                    \
-    X(local)                                                                                   \
-    X(global)                                                                                  \
-    X(table)                                                                                   \
-    X(memory)                                                                                  \
-    X(data)                                                                                    \
-    X(elem)                                                                                    \
-    X(type_table)    /* call_indirect */                                                       \
-    X(data_memory)   /* memory.init */                                                         \
-    X(memory_memory) /* memory.copy: destination, source */                                    \
-    X(elem_table)    /* table.init */                                                          \
-    X(table_table)   /* table.copy: destination, source */                                     \
-    X(heap_type)     /* ref.null */                                                            \
+#define WRUN_IMMEDIATES(X)                                  \
+    X(none)                                                 \
+    X(i32)                                                  \
+    X(i64)                                                  \
+    X(f32)                                                  \
+    X(f64)                                                  \
+    X(mem)    /* MemArg */                                  \
+    X(block)  /* BlockType */                               \
+    X(label)  /* depth */                                   \
+    X(labels) /* br_table */                                \
+    X(func)                                                 \
+    X(local)                                                \
+    X(global)                                               \
+    X(table)                                                \
+    X(memory)                                               \
+    X(data)                                                 \
+    X(elem)                                                 \
+    X(type_table)    /* call_indirect */                    \
+    X(data_memory)   /* memory.init */                      \
+    X(memory_memory) /* memory.copy: destination, source */ \
+    X(elem_table)    /* table.init */                       \
+    X(table_table)   /* table.copy: destination, source */  \
+    X(heap_type)     /* ref.null */                         \
     X(types)         /* select with types */
 
 /// How the bytes behind an opcode are read; decoder/reader.hpp has one reader per kind.
@@ -56,13 +56,13 @@ enum class Immediate : u8 {
 
 namespace trait {
 inline constexpr u8 none = 0;
-inline constexpr u8 control = 1;            // begins, ends or leaves a block
-inline constexpr u8 ends = 2;               // what follows up to else/end is dead
-inline constexpr u8 calls = 4;              // calls a function
-inline constexpr u8 helper = 8;             // may call a helper of the runtime
-inline constexpr u8 traps = 16;             // may trap
-inline constexpr u8 constant = 32;          // allowed in constant expressions
-inline constexpr u8 constant_extended = 64; // allowed there with extended-const
+inline constexpr u8 control = 1;             // begins, ends or leaves a block
+inline constexpr u8 ends = 2;                // what follows up to else/end is dead
+inline constexpr u8 calls = 4;               // calls a function
+inline constexpr u8 helper = 8;              // may call a helper of the runtime
+inline constexpr u8 traps = 16;              // may trap
+inline constexpr u8 constant = 32;           // allowed in constant expressions
+inline constexpr u8 constant_extended = 64;  // allowed there with extended-const
 }  // namespace trait
 
 /// Operand and result types of a row. `special` rows are typed by hand.
@@ -133,8 +133,8 @@ consteval Signature signature(std::string_view letters) {
 inline constexpr auto op_table = [] {
     using namespace trait;
     return std::array{
-#define WRUN_OP(name, prefix, code, text, immediates, letters, feature, width, traits)          \
-    OpInfo{text, prefix, code, Immediate::immediates, detail::signature(letters),               \
+#define WRUN_OP(name, prefix, code, text, immediates, letters, feature, width, traits) \
+    OpInfo{text, prefix, code, Immediate::immediates, detail::signature(letters),      \
         Feature::feature, width, traits},
 #define WRUN_LATER_OP(...)
 #define WRUN_LATER_PREFIX(...)
@@ -149,7 +149,8 @@ inline constexpr auto op_table = [] {
     return op_table[to_underlying(op)];
 }
 
-/// What an opcode byte (behind its prefix) means: a row, a feature that is not here yet, or nothing.
+/// What an opcode byte (behind its prefix) means: a row, a feature that is not here yet, or
+/// nothing.
 struct OpLookup {
     static constexpr u16 illegal = 0xffff;
     static constexpr u16 later = 0x8000;  // | feature
@@ -181,12 +182,12 @@ consteval std::array<OpLookup, 256> lookup_table(u8 wanted_prefix) {
 #define WRUN_OP(...)
 #define WRUN_LATER_OP(prefix, code, feature) \
     if (wanted_prefix == prefix) set(code, later(Feature::feature));
-#define WRUN_LATER_PREFIX(prefix, feature)                               \
-    if (wanted_prefix == 0) set(prefix, later(Feature::feature));        \
-    if (wanted_prefix == prefix) {                                       \
-        for (unsigned code = 0; code < 256; ++code) {                    \
-            set(static_cast<u8>(code), later(Feature::feature));         \
-        }                                                                \
+#define WRUN_LATER_PREFIX(prefix, feature)                        \
+    if (wanted_prefix == 0) set(prefix, later(Feature::feature)); \
+    if (wanted_prefix == prefix) {                                \
+        for (unsigned code = 0; code < 256; ++code) {             \
+            set(static_cast<u8>(code), later(Feature::feature));  \
+        }                                                         \
     }
 #include "decoder/ops.def"
 #undef WRUN_OP

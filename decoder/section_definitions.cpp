@@ -40,7 +40,12 @@ Result<u32> read_import_type(Reader& reader, ExternKind kind, Module& module) {
             ++module.imported_global_count;
             return append(module.globals, {type, {}, true}, limits::globals_max, at);
         }
-        case ExternKind::tag: return unsupported(Feature::exceptions, at);
+        case ExternKind::tag: {
+            // Read first: what is cut off here is malformed, whatever is supported.
+            (void)WRUN_TRY(reader.byte());
+            (void)WRUN_TRY(reader.leb_u32());
+            return unsupported(Feature::exceptions, at);
+        }
     }
     unreachable();
 }
@@ -49,7 +54,6 @@ Result<ExternKind> read_extern_kind(Reader& reader, ErrorCode wrong) {
     const u32 at = reader.offset();
     const u8 kind = WRUN_TRY(reader.byte());
     if (kind > to_underlying(ExternKind::tag)) return Error{wrong, 0, at};
-    if (kind == to_underlying(ExternKind::tag)) return unsupported(Feature::exceptions, at);
     return static_cast<ExternKind>(kind);
 }
 
@@ -154,6 +158,7 @@ Result<void> read_exports(Reader& reader, Module& module) {
         item.field = WRUN_TRY(reader.name());
         item.kind = WRUN_TRY(read_extern_kind(reader, ErrorCode::malformed_export_kind));
         item.index = WRUN_TRY(reader.leb_u32());
+        if (item.kind == ExternKind::tag) return unsupported(Feature::exceptions, item.field.begin);
         module.exports.push_back(item);
     }
     return {};

@@ -50,18 +50,28 @@ Result<void> read_types(Reader& reader, Module& module) {
     return {};
 }
 
-Result<Limits> read_limits(Reader& reader) {
-    constexpr u8 has_max = 1;
-    constexpr u8 is_shared = 2;
-    constexpr u8 is_64 = 4;
-    constexpr u8 has_page_size = 8;
+namespace {
+
+/// The bits of limits' flags. Tables have the first and the third only.
+namespace limits_flag {
+constexpr u8 has_max = 1;
+constexpr u8 shared = 2;
+constexpr u8 is_64 = 4;
+constexpr u8 has_page_size = 8;
+constexpr u8 of_tables = has_max | is_64;
+constexpr u8 of_memories = has_max | shared | is_64 | has_page_size;
+}  // namespace limits_flag
+
+Result<Limits> read_limits(Reader& reader, u8 allowed_flags) {
     const u32 at = reader.offset();
     const u8 flags = WRUN_TRY(reader.byte());
-    if (flags >= 2 * has_page_size) return Error{ErrorCode::malformed_limits_flags, 0, at};
-    if ((flags & has_page_size) != 0) return unsupported(Feature::custom_page_sizes, at);
+    if ((flags & ~allowed_flags) != 0) return Error{ErrorCode::malformed_limits_flags, 0, at};
+    if ((flags & limits_flag::has_page_size) != 0) {
+        return unsupported(Feature::custom_page_sizes, at);
+    }
     Limits limits;
-    limits.is_64 = (flags & is_64) != 0;
-    limits.shared = (flags & is_shared) != 0;
+    limits.is_64 = (flags & limits_flag::is_64) != 0;
+    limits.shared = (flags & limits_flag::shared) != 0;
     if (limits.is_64 && !reader.has(Feature::memory64)) return unsupported(Feature::memory64, at);
     if (limits.shared && !reader.has(Feature::threads)) return unsupported(Feature::threads, at);
     const auto bound = [&]() -> Result<u64> {
@@ -71,20 +81,22 @@ Result<Limits> read_limits(Reader& reader) {
         };
     };
     limits.min = WRUN_TRY(bound());
-    if ((flags & has_max) != 0) limits.max = WRUN_TRY(bound());
+    if ((flags & limits_flag::has_max) != 0) limits.max = WRUN_TRY(bound());
     return limits;
 }
+
+}  // namespace
 
 Result<TableType> read_table_type(Reader& reader) {
     TableType type;
     type.element = WRUN_TRY(read_ref_type(reader));
-    type.limits = WRUN_TRY(read_limits(reader));
+    type.limits = WRUN_TRY(read_limits(reader, limits_flag::of_tables));
     return type;
 }
 
 Result<MemoryType> read_memory_type(Reader& reader) {
     MemoryType type;
-    type.limits = WRUN_TRY(read_limits(reader));
+    type.limits = WRUN_TRY(read_limits(reader, limits_flag::of_memories));
     return type;
 }
 

@@ -43,7 +43,6 @@ enum class SectionId : u8 {
 /// Fills the module's names from a name section's payload, or leaves them when it is malformed.
 void read_names(Reader reader, Module& module);
 
-[[nodiscard]] Result<Limits> read_limits(Reader& reader);
 [[nodiscard]] Result<TableType> read_table_type(Reader& reader);
 [[nodiscard]] Result<MemoryType> read_memory_type(Reader& reader);
 [[nodiscard]] Result<GlobalType> read_global_type(Reader& reader);

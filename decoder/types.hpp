@@ -1,6 +1,6 @@
-// The types of WebAssembly 3.0, whatever features are on: a value type is 32 bits (kind, nullability,
-// heap type or type index), so that reference proposals are rows and not redesigns. Plain values; type
-// indices are those of one module until runtime/ canonicalises them engine-wide.
+// The types of WebAssembly 3.0, whatever features are on: a value type is 32 bits (kind,
+// nullability, heap type or type index), so that reference proposals are rows and not redesigns.
+// Plain values; type indices are those of one module until runtime/ canonicalises them engine-wide.
 #pragma once
 
 #include <optional>
@@ -35,8 +35,8 @@ public:
     constexpr ValType() = default;
     constexpr explicit(false) ValType(Kind kind) : bits_{to_underlying(kind)} {}
     [[nodiscard]] static constexpr ValType reference(Heap heap, bool nullable = true) noexcept {
-        return from_bits(to_underlying(Kind::ref) | (u32{nullable} << 4) |
-                         (u32{to_underlying(heap)} << 6));
+        return from_bits(
+            to_underlying(Kind::ref) | (u32{nullable} << 4) | (u32{to_underlying(heap)} << 6));
     }
     [[nodiscard]] static constexpr ValType reference(TypeIndex type, bool nullable) noexcept {
         return from_bits(

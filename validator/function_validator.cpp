@@ -1,4 +1,5 @@
 // P0 for one function: declarations of locals, then the checked walk with the summary as its sink.
+#include "base/errors.hpp"
 #include "base/limits.hpp"
 #include "validator/summarise.hpp"
 #include "validator/validate.hpp"
@@ -14,6 +15,37 @@ Error detail::unknown_op(u32 key, u32 offset) noexcept {
     }
     return {ErrorCode::illegal_opcode, 0, offset};
 }
+
+namespace {
+
+/// What is wrong with the form of a body's operations, types aside.
+Result<void> check_form(Reader reader) {
+    u32 depth = 0;
+    for (;;) {
+        const u32 at = reader.offset();
+        if (reader.at_end()) return Error{ErrorCode::end_opcode_expected, 0, at};
+        const OpLookup found = WRUN_TRY(read_op(reader));
+        if (!found.known()) {
+            return found.is_later() ? unsupported(found.feature(), at)
+                                    : Error{ErrorCode::illegal_opcode, 0, at};
+        }
+        const Op op = found.op();
+        if (op == Op::block || op == Op::loop || op == Op::if_) ++depth;
+        if (op == Op::end && depth-- == 0) break;
+        WRUN_TRY(skip_immediates(reader, info(op).immediate));
+    }
+    return reader.at_end() ? Result<void>{} : reader.error_here(ErrorCode::junk_after_expression);
+}
+
+/// A body that is malformed is so before it is invalid, wherever the faults are.
+Error worse_of(Error found, const Reader& body) {
+    if (error_class(found.code) != ErrorClass::invalid) return found;
+    const Result<void> form = check_form(body);
+    const bool malformed = !form.ok() && error_class(form.error().code) == ErrorClass::malformed;
+    return malformed ? form.error() : found;
+}
+
+}  // namespace
 
 struct FunctionValidator::State {
     State(const Module& the_module, FeatureSet the_features) noexcept
@@ -38,13 +70,15 @@ Result<void> FunctionValidator::validate(FuncIndex func, FunctionSummary& summar
     Reader reader{module.bytes, module.body(func), state.features};
     WRUN_TRY(state.locals.read(module, type, reader, summary));
 
+    const Reader body = reader;
+
     Typing typing{module, state.features, state.locals, state.typing};
     typing.begin(type);
     SummarySink sink{summary, state.summary};
     const Result<void> result = walk(reader, typing, sink);
     if (!result.ok()) {
         sink.clear();
-        return result;
+        return worse_of(result.error(), body);
     }
     sink.finish(state.locals);
     if (!reader.at_end()) return reader.error_here(ErrorCode::junk_after_expression);

@@ -115,11 +115,12 @@ ErrorCode Typing::branch_table(LabelTable labels) noexcept {
     // The reader has checked the bytes already.
     TrustedReader reader{module_.bytes, {}};
     reader.seek(labels.bytes);
-    u32 last = frame_count_;
+    u32 last = 0;
     std::size_t arity = 0;
     for (u32 i = 0; i <= labels.count; ++i) {
         const u32 depth = reader.leb_u32().take();
-        if (depth == last) continue;
+        // Runs of one label are common, and checked once.
+        if (i != 0 && depth == last) continue;
         if (depth >= frame_count_) return ErrorCode::unknown_label;
         const Types types = label_types(frame_at(depth));
         if (i == 0) arity = types.size();

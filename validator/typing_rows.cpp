@@ -87,8 +87,9 @@ ErrorCode Typing::memory_size_row(Op op, MemoryIndex memory) noexcept {
 }
 
 ErrorCode Typing::memory_init(DataIndex data, MemoryIndex memory) noexcept {
-    if (const ErrorCode code = data_drop(data); code != ErrorCode::ok) return code;
+    if (!module_.data_count) return ErrorCode::data_count_required;
     if (memory.value >= module_.memories.size()) return ErrorCode::unknown_memory;
+    if (const ErrorCode code = data_drop(data); code != ErrorCode::ok) return code;
     return pop_each({address_type(module_.memories[memory.value].type.limits), type_i32, type_i32});
 }
 
