@@ -226,7 +226,7 @@ struct EntryRecord {
     u64 status;             // 40  why the guest left: EntryStatus
     u64 fault_address;      // 48
     u32 mxcsr;              // 56  the host's
-    u32 stack_arg_bytes;    // 60  unused
+    u32 faulted;            // 60  whether guest_pc faulted; else it is a return address
     u64 stack_low;          // 64  the guest stack's guard begins here …
     u64 stack_high;         // 72  … and its stack ends here
 };

@@ -1,0 +1,82 @@
+// All machine code of the process lies in one reserved range of addresses, so that the signal
+// handler asks two compares and takes no lock, and so that any two images are within reach of a
+// rel32. Pages of it are handed out by first fit. Code is written through an alias of its own that
+// is gone before anybody runs it: no mapping is ever writable and executable.
+#pragma once
+
+#include <atomic>
+
+#include "base/os_memory.hpp"
+#include "runtime/abi.hpp"
+
+namespace wrun::runtime {
+
+/// The range's bounds, both 0 until it is reserved; afterwards they never change.
+struct CodeRangeBounds {
+    std::atomic<u64> begin;
+    std::atomic<u64> end;
+    [[nodiscard]] bool holds(u64 address) const noexcept {
+        return address >= begin.load(std::memory_order_relaxed) &&
+               address < end.load(std::memory_order_relaxed);
+    }
+};
+extern constinit CodeRangeBounds code_range;
+
+/// Reserves the range once for the process: 2 GiB, or less where the address space is limited. What
+/// failed may be tried again.
+[[nodiscard]] Result<void> reserve_code_range();
+
+/// Published pages inside the range; gives them back when it dies. Nothing may run in it then.
+class CodeRegion {
+public:
+    CodeRegion() = default;
+    CodeRegion(CodeRegion&& other) noexcept;
+    CodeRegion& operator=(CodeRegion&& other) noexcept;
+    ~CodeRegion();
+
+    [[nodiscard]] const u8* data() const noexcept { return data_; }
+    [[nodiscard]] u64 size() const noexcept { return size_; }
+
+private:
+    friend class CodeWriter;
+    CodeRegion(const u8* data, u64 size) noexcept : data_{data}, size_{size} {}
+
+    const u8* data_ = nullptr;
+    u64 size_ = 0;
+};
+
+/// Memory to write an image into: zeroed, not executable, not yet in the range.
+class CodeWriter {
+public:
+    CodeWriter() = default;
+    CodeWriter(CodeWriter&& other) noexcept;
+    CodeWriter& operator=(CodeWriter&& other) noexcept;
+    ~CodeWriter();
+
+    [[nodiscard]] static Result<CodeWriter> make(u64 bytes);
+    [[nodiscard]] u8* data() const noexcept { return alias_.data(); }
+
+    /// Puts the image into the range, the first `code_bytes` (whole pages) for execution, the rest
+    /// for reading only. The alias is unmapped; data() must not be used again.
+    [[nodiscard]] Result<CodeRegion> publish(u64 code_bytes) &&;
+
+private:
+    os::MappedRegion alias_;
+    int file_ = -1;  // a memory object behind the alias, or -1: plain memory that publish() copies
+};
+
+// ---- which image is at an address ------------------------------------------------------------
+// For backtraces only, under a lock: the signal handler finds the image through r14.
+
+struct RegisteredImage {
+    const CodeImage* image = nullptr;
+    const void* owner = nullptr;  // of whoever registered it
+};
+
+/// `image` is borrowed until it is forgotten.
+void register_image(const CodeImage& image, const void* owner);
+void forget_image(const CodeImage& image) noexcept;
+/// The image whose code holds `address`, or nothing.
+[[nodiscard]] RegisteredImage find_image(u64 address) noexcept;
+
+}  // namespace wrun::runtime

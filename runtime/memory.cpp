@@ -1,0 +1,60 @@
+#include "runtime/memory.hpp"
+
+#include <algorithm>
+
+#include "base/limits.hpp"
+
+namespace wrun::runtime {
+
+namespace {
+
+constexpr u64 pages_max = u64{1} << 47 >> 16;
+
+/// What the type allows, in bytes; counts that do not fit an address space are cut.
+u64 type_bytes_max(const Limits& limits) noexcept {
+    const u64 language_max = limits.is_64 ? pages_max : limits::memory32_pages_max;
+    return std::min(limits.max.value_or(language_max), language_max) * limits::wasm_page_bytes;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Memory>> Memory::make(
+    const MemoryType& type, u64 bytes_max, MemoryHeader* header) {
+    std::unique_ptr<Memory> memory{new Memory};
+    memory->type_ = type;
+    memory->bytes_max_ = std::min(type_bytes_max(type.limits), bytes_max);
+    if (type.limits.min > memory->bytes_max_ / limits::wasm_page_bytes) {
+        return Error{ErrorCode::memory_limit};
+    }
+    // A 64-bit memory is accessed with explicit checks; its guard only has to catch what lies
+    // across the end.
+    const u64 reserved = type.limits.is_64 ? memory->bytes_max_ + limits::wasm_page_bytes
+                                           : memory32_reservation_bytes;
+    memory->reservation_ = WRUN_TRY(os::MappedRegion::reserve(reserved));
+    const u64 bytes = type.limits.min * limits::wasm_page_bytes;
+    WRUN_TRY(memory->reservation_.make_writable(0, bytes));
+    if (header != nullptr) memory->header_ = header;
+    *memory->header_ = {memory->reservation_.data(), bytes};
+    return memory;
+}
+
+u64 Memory::pages() const noexcept {
+    return header_->bytes / limits::wasm_page_bytes;
+}
+
+MemoryType Memory::type() const noexcept {
+    MemoryType type = type_;
+    type.limits.min = pages();
+    return type;
+}
+
+std::optional<u64> Memory::grow(u64 pages) noexcept {
+    const u64 before = header_->bytes;
+    if (pages > (bytes_max_ - before) / limits::wasm_page_bytes) return std::nullopt;
+    const u64 added = pages * limits::wasm_page_bytes;
+    if (!reservation_.make_writable(before, added).ok()) return std::nullopt;
+    header_->bytes = before + added;
+    return before / limits::wasm_page_bytes;
+}
+
+}  // namespace wrun::runtime

@@ -1,0 +1,54 @@
+// A linear memory (spec: §4.2.8). Its whole reach is reserved once, so the base never moves and
+// every address that generated code can form from a 32-bit index falls inside the reservation: what
+// is not yet grown faults. Owns the address space; the header that generated code reads lies where
+// the owner says.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "base/os_memory.hpp"
+#include "decoder/types.hpp"
+#include "runtime/abi.hpp"
+
+namespace wrun::runtime {
+
+class Memory {
+public:
+    /// `bytes_max` bounds what the memory may ever hold, whatever its type says. `header`, when
+    /// given, is borrowed and filled; it must outlive the memory.
+    [[nodiscard]] static Result<std::unique_ptr<Memory>> make(
+        const MemoryType& type, u64 bytes_max, MemoryHeader* header = nullptr);
+    Memory(const Memory&) = delete;
+    Memory& operator=(const Memory&) = delete;
+
+    [[nodiscard]] MemoryHeader& header() const noexcept { return *header_; }
+    [[nodiscard]] u8* base() const noexcept { return header_->base; }
+    [[nodiscard]] u64 bytes() const noexcept { return header_->bytes; }
+    [[nodiscard]] u64 pages() const noexcept;
+    /// With the current size as minimum: what import matching asks (spec: §4.5.3).
+    [[nodiscard]] MemoryType type() const noexcept;
+
+    /// The size before, in pages; nothing when the type, the bound or the system refuses.
+    [[nodiscard]] std::optional<u64> grow(u64 pages) noexcept;
+
+    /// Whether a fault at `address` can be an access to this memory. Safe in a signal handler.
+    [[nodiscard]] bool reaches(u64 address) const noexcept {
+        const u64 base = reinterpret_cast<u64>(reservation_.data());
+        return address >= base && address - base < reservation_.size();
+    }
+    [[nodiscard]] bool contains(u64 address, u64 bytes) const noexcept {
+        return bytes <= header_->bytes && address <= header_->bytes - bytes;
+    }
+
+private:
+    Memory() = default;
+
+    os::MappedRegion reservation_;
+    MemoryHeader own_header_{};
+    MemoryHeader* header_ = &own_header_;
+    MemoryType type_;
+    u64 bytes_max_ = 0;  // of type and bound, the smaller
+};
+
+}  // namespace wrun::runtime

@@ -1,0 +1,19 @@
+#include "runtime/stack.hpp"
+
+#include <algorithm>
+
+namespace wrun::runtime {
+
+Result<GuestStack> GuestStack::make(u64 bytes) {
+    constexpr u64 result_bytes = os::round_up_to_page(u64{result_buffer_slots} * slot_bytes);
+    GuestStack stack;
+    stack.bytes_ = os::round_up_to_page(std::clamp(bytes, bytes_min, bytes_max));
+    const u64 writable = stack.bytes_ + result_bytes;
+    stack.region_ = WRUN_TRY(os::MappedRegion::reserve(stack_guard_bytes + writable));
+    // One touch of a huge page would clear 2 MiB where most guests use a few KiB.
+    stack.region_.refuse_huge_pages();
+    WRUN_TRY(stack.region_.make_writable(stack_guard_bytes, writable));
+    return stack;
+}
+
+}  // namespace wrun::runtime

@@ -1,0 +1,64 @@
+#include "runtime/table.hpp"
+
+#include <algorithm>
+
+namespace wrun::runtime {
+
+namespace {
+
+constexpr u64 committed_bytes(u64 elements) noexcept {
+    return os::round_up_to_page(elements * sizeof(Reference));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Table>> Table::make(
+    const TableType& type, u64 elements_max, Reference init, TableHeader* header) {
+    // Far above every table that fits into memory, far below where the byte count overflows.
+    constexpr u64 language_max = u64{1} << 40;
+    std::unique_ptr<Table> table{new Table};
+    table->type_ = type;
+    table->elements_max_ =
+        std::min({type.limits.max.value_or(language_max), elements_max, language_max});
+    const u64 size = type.limits.min;
+    if (size > table->elements_max_) return Error{ErrorCode::table_limit};
+    table->reservation_ =
+        WRUN_TRY(os::MappedRegion::reserve(committed_bytes(table->elements_max_)));
+    WRUN_TRY(table->reservation_.make_writable(0, committed_bytes(size)));
+    if (header != nullptr) table->header_ = header;
+    *table->header_ = {reinterpret_cast<Reference*>(table->reservation_.data()), size};
+    if (init != 0) std::fill_n(table->base(), size, init);
+    return table;
+}
+
+TableType Table::type() const noexcept {
+    TableType type = type_;
+    type.limits.min = size();
+    return type;
+}
+
+std::optional<Reference> Table::get(u64 index) const noexcept {
+    if (index >= header_->size) return std::nullopt;
+    return header_->base[index];
+}
+
+bool Table::fill(u64 index, Reference value, u64 count) noexcept {
+    if (!contains(index, count)) return false;
+    std::fill_n(header_->base + index, count, value);
+    return true;
+}
+
+std::optional<u64> Table::grow(u64 count, Reference init) noexcept {
+    const u64 before = header_->size;
+    if (count > elements_max_ - before) return std::nullopt;
+    const u64 old_bytes = committed_bytes(before);
+    const u64 new_bytes = committed_bytes(before + count);
+    if (!reservation_.make_writable(old_bytes, new_bytes - old_bytes).ok()) return std::nullopt;
+    // The rest of the last page may hold nothing but zeros: elements beyond the size are never
+    // written.
+    if (init != 0) std::fill_n(header_->base + before, count, init);
+    header_->size = before + count;
+    return before;
+}
+
+}  // namespace wrun::runtime

@@ -1,0 +1,142 @@
+#include "runtime/trace.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "runtime/code_range.hpp"
+#include "runtime/entry.hpp"
+
+namespace wrun::runtime {
+
+namespace {
+
+/// Where control was in one frame. A return address lies behind its call, maybe in the next
+/// function.
+struct Place {
+    u64 pc = 0;
+    bool is_return = false;
+};
+
+[[nodiscard]] u64 read_word(u64 address) noexcept {
+    return *reinterpret_cast<const u64*>(address);
+}
+
+[[nodiscard]] const FunctionCode* function_at(const CodeImage& image, u64 offset) noexcept {
+    const FunctionCode* const end = image.functions + image.function_count;
+    const FunctionCode* const after = std::upper_bound(image.functions, end, offset,
+        [](u64 wanted, const FunctionCode& function) { return wanted < function.code_begin; });
+    if (after == image.functions) return nullptr;
+    const FunctionCode* const function = after - 1;
+    return offset < function->code_end ? function : nullptr;
+}
+
+/// A trap row at the place itself, or of the call that a return address lies behind.
+[[nodiscard]] u32 body_offset_of(const CodeImage& image, u64 offset, bool is_return) noexcept {
+    constexpr u64 call_bytes_max = 8;
+    const TrapRow* const end = image.rows + image.row_count;
+    const TrapRow* const after = std::upper_bound(image.rows, end, offset,
+        [](u64 wanted, const TrapRow& row) { return wanted < row.code_offset; });
+    if (after == image.rows) return RawFrame::unknown;
+    const TrapRow& row = *(after - 1);
+    const u64 distance = offset - row.code_offset;
+    const bool fits = is_return ? distance <= call_bytes_max : distance == 0;
+    return fits ? row.body_offset() : RawFrame::unknown;
+}
+
+[[nodiscard]] bool is_code(u64 pc) noexcept {
+    return code_range.holds(pc);
+}
+
+/// Keeps both ends of a stack of any depth.
+class Ends {
+public:
+    void add(Place place) noexcept {
+        if (count_ < first_.size()) {
+            first_[count_] = place;
+        } else {
+            last_[(count_ - first_.size()) % last_.size()] = place;
+        }
+        ++count_;
+    }
+    [[nodiscard]] u64 omitted() const noexcept {
+        const u64 kept = first_.size() + last_.size();
+        return count_ > kept ? count_ - kept : 0;
+    }
+    template <class Use>
+    void for_each(Use use) const {
+        for (u64 i = 0; i < std::min<u64>(count_, first_.size()); ++i)
+            use(first_[i]);
+        for (u64 i = first_.size() + omitted(); i < count_; ++i) {
+            use(last_[(i - first_.size()) % last_.size()]);
+        }
+    }
+
+private:
+    std::array<Place, RawTrace::innermost_frames_kept> first_;
+    std::array<Place, RawTrace::outermost_frames_kept> last_;
+    u64 count_ = 0;
+};
+
+/// A fault in a function's first instruction: its caller's frame is still the innermost, and the
+/// return address to it is on top of the stack.
+[[nodiscard]] bool is_at_entry(u64 pc) noexcept {
+    if (pc == reinterpret_cast<u64>(wrun_switch_call) ||
+        pc == reinterpret_cast<u64>(wrun_helper_call)) {
+        return true;
+    }
+    const auto found = find_image(pc);
+    if (found.image == nullptr) return false;
+    const u64 offset = pc - reinterpret_cast<u64>(found.image->code);
+    const FunctionCode* const function = function_at(*found.image, offset);
+    return function != nullptr && function->code_begin == offset;
+}
+
+[[nodiscard]] Ends walk(const EntryRecord& record) noexcept {
+    const u64 lowest = record.stack_low + stack_guard_bytes;
+    const auto holds = [&](u64 address, u64 bytes) {
+        return address >= lowest && address % slot_bytes == 0 &&
+               address <= record.stack_high - bytes;
+    };
+    Ends ends;
+    const auto add = [&](Place place) {
+        // Frames of the stubs are on the way, but nobody wrote them.
+        if (is_code(place.pc)) ends.add(place);
+    };
+    // After a fault the PC is exact; in a call to the host it is a return address.
+    const bool is_fault = record.faulted != 0;
+    add({record.guest_pc, !is_fault});
+    if (is_fault && is_at_entry(record.guest_pc) && holds(record.guest_rsp, slot_bytes)) {
+        add({read_word(record.guest_rsp), true});
+    }
+    u64 frame = record.guest_rbp;
+    while (holds(frame, 2 * slot_bytes)) {
+        add({read_word(frame + slot_bytes), true});
+        const u64 next = read_word(frame);
+        // The outermost frame's is the host's; anything else that does not ascend is not a frame.
+        if (next <= frame) break;
+        frame = next;
+    }
+    return ends;
+}
+
+}  // namespace
+
+RawTrace capture_trace(const EntryRecord& record) {
+    const Ends ends = walk(record);
+    RawTrace trace;
+    trace.omitted = static_cast<u32>(ends.omitted());
+    ends.for_each([&](Place place) {
+        const u64 wanted = place.is_return ? place.pc - 1 : place.pc;
+        const auto found = find_image(wanted);
+        if (found.image == nullptr) return;
+        const u64 offset = wanted - reinterpret_cast<u64>(found.image->code);
+        const FunctionCode* const function = function_at(*found.image, offset);
+        if (function == nullptr) return;
+        trace.frames.push_back(
+            {found.image, found.owner, static_cast<u32>(function - found.image->functions),
+                body_offset_of(*found.image, offset, place.is_return)});
+    });
+    return trace;
+}
+
+}  // namespace wrun::runtime
