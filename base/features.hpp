@@ -1,4 +1,5 @@
-// The set of language features an engine accepts: one bitset, asked at one place (the validator's gate).
+// The set of language features an engine accepts: one bitset, asked at one place (the validator's
+// gate).
 #pragma once
 
 #include <string_view>
@@ -25,6 +26,7 @@ public:
         return *this;
     }
     [[nodiscard]] constexpr u32 bits() const noexcept { return bits_; }
+    constexpr bool operator==(const FeatureSet&) const = default;
 
 private:
     u32 bits_ = 0;
