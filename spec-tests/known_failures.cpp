@@ -31,7 +31,7 @@ std::optional<std::map<std::string, KnownFailures>> parse_known_failures(
         const std::optional<u64> issue = parse_integer(take_until(rest, " "), 32);
         const bool fits = label.ends_with(".wast") && line && *line > 0 && issue && !rest.empty();
         if (!fits || !all[std::string{label}].emplace(static_cast<u32>(*line), why).second) {
-            error = "known_failures.txt:" + std::to_string(number) + ": " +
+            error = "known failures, line " + std::to_string(number) + ": " +
                     (fits ? "listed twice" : "not `SET/FILE.wast:LINE issue N REASON`");
             return std::nullopt;
         }

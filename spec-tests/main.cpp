@@ -160,8 +160,8 @@ private:
             if (entry != passes.end() && !entry->second) continue;
             fail_outside(file_.label + ':' + std::to_string(line),
                 entry == passes.end()
-                    ? "known_failures.txt lists it, but no command stands here"
-                    : "passes now; take it out of known_failures.txt (issue " + why + ")");
+                    ? "listed as a known failure, but no command stands here"
+                    : "passes now; take it out of the known failures (issue " + why + ")");
         }
     }
 
@@ -234,7 +234,8 @@ int run(const std::vector<std::string>& words) {
         select_scripts(*options, data_folders(), error);
     if (!scripts) return usage_error(error);
 
-    const std::string list = std::string{WRUN_SPEC_SOURCE_DIR} + "/known_failures.txt";
+    const std::string list =
+        options->known.empty() ? WRUN_SPEC_SOURCE_DIR "/known_failures.txt" : options->known;
     const std::optional<std::string> text = read_file(list);
     if (!text) return fail("cannot read " + list);
     const auto known = parse_known_failures(*text, error);

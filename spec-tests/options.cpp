@@ -20,10 +20,10 @@ Runs official WebAssembly test scripts.
   --list             count commands, run nothing
   --verbose          also say where a message differs without mattering, why commands
                      were skipped, and which failures are known
+  --known FILE       a list of known failures in place of known_failures.txt
   --timeout SECONDS  of one script, 120 unless told
 Each script runs in a process of its own. Last line: N passed, N failed, N skipped.
-Exit code: 0 nothing failed but what known_failures.txt lists, 1 something failed,
-2 usage.
+Exit code: 0 nothing failed but what is known, 1 something failed, 2 usage.
 )";
 
 namespace {
@@ -64,6 +64,7 @@ private:
         if (word == "--verbose") return options_.verbose = true;
         if (word == "--help" || word == "-h") return options_.help = true;
         if (word == "--csv") return value(word, options_.csv);
+        if (word == "--known") return value(word, options_.known);
         if (word == "--timeout") return timeout(word);
         if (word == "--dir") return values(word, options_.folders);
         if (word == "--set") {

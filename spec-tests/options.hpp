@@ -17,6 +17,7 @@ struct Options {
     std::vector<std::string> folders;  // of --dir
     std::vector<std::string> files;
     std::string csv;
+    std::string known;  // another list of known failures
     bool all = false;
     bool list = false;
     bool verbose = false;
