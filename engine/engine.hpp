@@ -1,12 +1,12 @@
 // The engine's surface for everything above it (wasi/, cli/, the C API): Engine → Module → Store →
-// Instance, with a Linker that resolves imports by name. Values are bits with a type, traps and exits are
-// values, errors are Results; nothing prints, throws or ends the process.
+// Instance, with a Linker that resolves imports by name. Values are bits with a type, traps and
+// exits are values, errors are Results; nothing prints, throws or ends the process.
 //
 //   Engine    options and the canonical types; thread-safe, outlives everything made from it
 //   Module    decoded, validated, compiled; immutable, shared between threads
 //   Linker    names → host functions and exports of instances; filled before instances are made
-//   Store     instances that may reference each other, and the one stack they run on; one thread at a time
-//   Instance  owned by its store and alive as long as it
+//   Store     instances that may reference each other, and the one stack they run on; one thread at
+//   a time Instance  owned by its store and alive as long as it
 #pragma once
 
 #include <functional>
@@ -37,8 +37,8 @@ class Linker;
 
 // ---- values ----------------------------------------------------------------------------------
 
-/// A value at the boundary: 64 bits and a type. f32/f64 hold their bits; a funcref holds a FuncRecord*'s
-/// address, an externref the host's number, both 0 when null.
+/// A value at the boundary: 64 bits and a type. f32/f64 hold their bits; a funcref holds a
+/// FuncRecord*'s address, an externref the host's number, both 0 when null.
 struct Value {
     ValType type;
     u64 bits = 0;
@@ -50,7 +50,8 @@ struct Value {
     [[nodiscard]] static Value ref(ValType type, u64 bits) noexcept { return {type, bits}; }
 };
 
-/// Parameters and results of a function, with types that mean the same in every module of the engine.
+/// Parameters and results of a function, with types that mean the same in every module of the
+/// engine.
 struct FuncType {
     std::vector<ValType> params;
     std::vector<ValType> results;
@@ -65,7 +66,8 @@ struct Frame {
     u32 module_offset = 0;  // of the opcode for the trapping frame, else of the function's body
 };
 
-/// A guest trap. Frames are innermost first; long stacks keep both ends and `frames_omitted` between.
+/// A guest trap. Frames are innermost first; long stacks keep both ends and `frames_omitted`
+/// between.
 struct Trap {
     runtime::TrapCode code{};
     std::string detail;  // what a host function said, if it was one
@@ -99,8 +101,8 @@ struct HostResult {
     }
 };
 
-/// The guest's memory as a host function may touch it: every access is checked against the current size.
-/// Refresh after calling back into the guest (the size may have grown; the base never moves).
+/// The guest's memory as a host function may touch it: every access is checked against the current
+/// size. Refresh after calling back into the guest (the size may have grown; the base never moves).
 class GuestMemory {
 public:
     GuestMemory() = default;
@@ -142,20 +144,23 @@ public:
     [[nodiscard]] Instance* instance() const noexcept { return instance_; }
     /// Memory 0 of the calling instance, or an empty memory.
     [[nodiscard]] GuestMemory memory() const noexcept;
+    /// What Trap::detail will say if the function answers with a trap.
+    void explain(std::string_view detail) const;
 
 private:
     Store& store_;
     Instance* instance_;
 };
 
-/// `slots`: arguments in, results out; as many as the larger of the two; i32 zero-extended. Must not throw.
+/// `slots`: arguments in, results out; as many as the larger of the two; i32 zero-extended. Must
+/// not throw.
 using HostCallback = HostResult (*)(Caller& caller, void* env, std::span<u64> slots);
 
 // ---- engine and modules ----------------------------------------------------------------------
 
 struct EngineOptions {
     FeatureSet features = default_features();
-    u32 compile_threads = 0;  // 0: as many as the process may use
+    u32 compile_threads = 0;     // 0: as many as the process may use
     u32 integer_homes_max = 16;  // stress modes of the code generator
     u32 float_homes_max = 16;
 };
@@ -233,10 +238,10 @@ struct Extern {
 // ---- stores and instances --------------------------------------------------------------------
 
 struct StoreOptions {
-    u64 memory_bytes_max = u64{4} << 30;       // of each memory; memory.grow beyond answers -1
-    u64 table_elements_max = 10'000'000;       // of each table; table.grow beyond answers -1
-    u32 stack_bytes = 8u << 20;                // of the guest's stack, guard not counted
-    void* host_data = nullptr;                 // for host functions: Store::host_data()
+    u64 memory_bytes_max = u64{4} << 30;  // of each memory; memory.grow beyond answers -1
+    u64 table_elements_max = 10'000'000;  // of each table; table.grow beyond answers -1
+    u32 stack_bytes = 8u << 20;           // of the guest's stack, guard not counted
+    void* host_data = nullptr;            // for host functions: Store::host_data()
 };
 
 class Store {
@@ -249,9 +254,9 @@ public:
 
     [[nodiscard]] void* host_data() const noexcept;
 
-    /// Makes an instance and runs its start function. `trap` is set (and nothing returned) when a segment
-    /// or the start function trapped; what the instance left in other instances' tables and memories
-    /// stays, as the specification wants.
+    /// Makes an instance and runs its start function. `trap` is set (and nothing returned) when a
+    /// segment or the start function trapped; what the instance left in other instances' tables and
+    /// memories stays, as the specification wants.
     struct Instantiated {
         Instance* instance = nullptr;
         Outcome outcome;  // of segments and start function; instance is absent unless Returned
@@ -266,13 +271,15 @@ public:
     [[nodiscard]] Result<runtime::Table*> make_table(const TableType& type, u64 init);
     [[nodiscard]] runtime::GlobalObject* make_global(const GlobalType& type, u64 bits);
 
-    /// Calls any function of this store. Arguments must match its type. Re-entrant from host functions.
+    /// Calls any function of this store. Arguments must match its type. Re-entrant from host
+    /// functions.
     [[nodiscard]] Result<Outcome> call(
         runtime::FuncRecord* func, std::span<const Value> arguments, std::vector<Value>& results);
 
     [[nodiscard]] FuncType type_of(const runtime::FuncRecord* func) const;
 
-    // Access to externs. `get`/`set` fail out of bounds; `grow` answers the size before, or nothing.
+    // Access to externs. `get`/`set` fail out of bounds; `grow` answers the size before, or
+    // nothing.
     [[nodiscard]] static GlobalType type_of(const runtime::GlobalObject* global) noexcept;
     [[nodiscard]] static u64 get(const runtime::GlobalObject* global) noexcept;
     static void set(runtime::GlobalObject* global, u64 bits) noexcept;
@@ -312,8 +319,8 @@ private:
     std::unique_ptr<State> state_;
 };
 
-/// Resolves imports by (module, field). Host functions are described here and made in each store that
-/// instantiates; externs belong to one store.
+/// Resolves imports by (module, field). Host functions are described here and made in each store
+/// that instantiates; externs belong to one store.
 class Linker {
 public:
     Linker();
@@ -330,7 +337,8 @@ public:
 
     /// Of the module's imports, those nothing is defined for; for messages before instantiating.
     [[nodiscard]] std::vector<const Import*> missing(const wrun::Module& module) const;
-    /// Why the last instantiate() with this linker was unlinkable: the import's names and both types.
+    /// Why the last instantiate() with this linker was unlinkable: the import's names and both
+    /// types.
     [[nodiscard]] std::string explain(const wrun::Module& module, Error error) const;
 
     struct State;

@@ -1,6 +1,7 @@
-// All that generated code may assume about the process around it, and nothing else: registers, layouts of
-// what r14 reaches, function records, trap rows, stacks. docs/abi.md is the same page in prose; what is
-// said there is pinned here. Generated code sees offsets only, so a change here changes the build id.
+// All that generated code may assume about the process around it, and nothing else: registers,
+// layouts of what r14 reaches, function records, trap rows, stacks. docs/abi.md is the same page in
+// prose; what is said there is pinned here. Generated code sees offsets only, so a change here
+// changes the build id.
 #pragma once
 
 #include <array>
@@ -22,8 +23,9 @@ namespace x64 {
 enum class Gp : u8 { rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15 };
 
 inline constexpr Gp context_register = Gp::r14;
-inline constexpr Gp memory_register = Gp::r15;   // base of memory 0
-inline constexpr Gp scratch_register = Gp::r11;  // never holds a value across two instructions of ours
+inline constexpr Gp memory_register = Gp::r15;  // base of memory 0
+inline constexpr Gp scratch_register =
+    Gp::r11;  // never holds a value across two instructions of ours
 inline constexpr Gp frame_register = Gp::rbp;
 
 /// Integer locals live here for a whole function. The first three survive calls.
@@ -58,13 +60,14 @@ inline constexpr u32 stub_stack_bytes = 512;
 static_assert(probe_frame_bytes + stub_stack_bytes < stack_guard_bytes);
 /// Slots of the result buffer (Context::results): results beyond the first of each class.
 inline constexpr u32 result_buffer_slots = 2048;
-/// Address space reserved for a 32-bit memory: every base + 32-bit index + 32-bit offset + 16 bytes.
+/// Address space reserved for a 32-bit memory: every base + 32-bit index + 32-bit offset + 16
+/// bytes.
 inline constexpr u64 memory32_reservation_bytes = (u64{8} << 30) + 65'536;
 
 // ---- function records ------------------------------------------------------------------------
 
-/// What a function reference points to: 32 bytes in the instance, made when the instance is bound, one
-/// for each function that escapes. Host functions have one too.
+/// What a function reference points to: 32 bytes in the instance, made when the instance is bound,
+/// one for each function that escapes. Host functions have one too.
 struct FuncRecord {
     const void* code;     // entry of the body; of a host function, unused
     Context* context;     // the callee's context; of a host function, the HostFunction
@@ -126,8 +129,8 @@ static_assert(offsetof(Context, stack_limit) == 48);
 static_assert(offsetof(Context, image) == 56);
 static_assert(offsetof(Context, instance) == 64);
 
-/// Byte offsets from r14 of the variable part, the same for every instance of a module. Own memories,
-/// tables and globals lie in the context; imported ones are reached through one pointer.
+/// Byte offsets from r14 of the variable part, the same for every instance of a module. Own
+/// memories, tables and globals lie in the context; imported ones are reached through one pointer.
 ///
 ///   imported_functions  FuncRecord*    each      imported_tables   TableHeader*   each
 ///   imported_memories   MemoryHeader*  each      imported_globals  u64*           each (the cell)
@@ -153,9 +156,9 @@ enum class TrapCode : u8 {
 #undef WRUN_TRAP
 };
 
-/// One place in the code where a trap can begin, ordered by `code_offset`. `where` packs the offset of
-/// the opcode in its function body (24 bits), the trap code (4) and, for a division, the register that
-/// holds the divisor (4): #DE with a divisor that is not zero is an overflow.
+/// One place in the code where a trap can begin, ordered by `code_offset`. `where` packs the offset
+/// of the opcode in its function body (24 bits), the trap code (4) and, for a division, the
+/// register that holds the divisor (4): #DE with a divisor that is not zero is an overflow.
 struct TrapRow {
     u32 code_offset;  // of the faulting instruction, from the start of the image's code
     u32 where;
@@ -173,7 +176,7 @@ static_assert(sizeof(TrapRow) == 8);
 
 /// A defined function in an image. Code of ascending functions lies at ascending offsets.
 struct FunctionCode {
-    u32 code_begin;   // entry, from the start of the image's code
+    u32 code_begin;  // entry, from the start of the image's code
     u32 code_end;
     u32 wasm_offset;  // of the body in the module's bytes
 };
@@ -182,32 +185,32 @@ struct FunctionCode {
 struct CodeImage {
     const u8* code;
     u32 code_bytes;
-    u32 function_count;       // defined functions
+    u32 function_count;  // defined functions
     const FunctionCode* functions;
     const TrapRow* rows;
     u32 row_count;
     u32 imported_function_count;
 };
 
-/// A lazy function is reached through its image's jump table: entries of 8 bytes, 8-byte aligned, each a
-/// `jmp rel32` that is replaced by one aligned 8-byte store through the writable alias.
+/// A lazy function is reached through its image's jump table: entries of 8 bytes, 8-byte aligned,
+/// each a `jmp rel32` that is replaced by one aligned 8-byte store through the writable alias.
 inline constexpr u32 jump_table_entry_bytes = 8;
 
 // ---- entering and leaving --------------------------------------------------------------------
 
-/// Arguments of an entry from the host, as the stub loads them. Results of the first of each class come
-/// back here, the others are in Context::results.
+/// Arguments of an entry from the host, as the stub loads them. Results of the first of each class
+/// come back here, the others are in Context::results.
 struct alignas(16) EntryArguments {
     struct alignas(16) Vector {
         u64 low = 0;
         u64 high = 0;
     };
-    std::array<Vector, x64::float_argument_count> floats;   // 0
+    std::array<Vector, x64::float_argument_count> floats;     // 0
     std::array<u64, x64::integer_arguments.size()> integers;  // 128
-    u64 stack_slot_count = 0;                               // 176
-    const u64* stack_slots = nullptr;                       // 184, first argument first
-    Vector float_result;                                    // 192
-    u64 integer_result = 0;                                 // 208
+    u64 stack_slot_count = 0;                                 // 176
+    const u64* stack_slots = nullptr;                         // 184, first argument first
+    Vector float_result;                                      // 192
+    u64 integer_result = 0;                                   // 208
 };
 static_assert(offsetof(EntryArguments, integers) == 128);
 static_assert(offsetof(EntryArguments, stack_slot_count) == 176);
@@ -215,8 +218,8 @@ static_assert(offsetof(EntryArguments, stack_slots) == 184);
 static_assert(offsetof(EntryArguments, float_result) == 192);
 static_assert(offsetof(EntryArguments, integer_result) == 208);
 
-/// One crossing host → guest, on the host's stack. Crossings nest (host → guest → host → guest); traps and
-/// exits act on the innermost, which the thread-local `wrun_entry` names.
+/// One crossing host → guest, on the host's stack. Crossings nest (host → guest → host → guest);
+/// traps and exits act on the innermost, which the thread-local `wrun_entry` names.
 struct EntryRecord {
     EntryRecord* previous;  // 0
     u64 host_rsp;           // 8   set by wrun_enter: where traps and exits return to
@@ -237,7 +240,8 @@ static_assert(offsetof(EntryRecord, guest_pc) == 32);
 static_assert(offsetof(EntryRecord, status) == 40);
 static_assert(offsetof(EntryRecord, mxcsr) == 56);
 
-/// How wrun_enter came back: 0 returned, 1 + TrapCode trapped, `exited` a host function ended the run.
+/// How wrun_enter came back: 0 returned, 1 + TrapCode trapped, `exited` a host function ended the
+/// run.
 namespace entry_status {
 inline constexpr u64 returned = 0;
 inline constexpr u64 trap_base = 1;
@@ -246,8 +250,9 @@ inline constexpr u64 exited = 0x100;
 
 /// Register arguments of a call to the host, saved by the switching stub below the guest's frame.
 struct alignas(16) HostCallArea {
-    std::array<EntryArguments::Vector, x64::float_argument_count> floats;  // 0; results come back in [0]
-    std::array<u64, x64::integer_arguments.size()> integers;             // 128; results in [0]
+    std::array<EntryArguments::Vector, x64::float_argument_count>
+        floats;                                               // 0; results come back in [0]
+    std::array<u64, x64::integer_arguments.size()> integers;  // 128; results in [0]
 };
 static_assert(offsetof(HostCallArea, integers) == 128 && sizeof(HostCallArea) == 176);
 
@@ -262,8 +267,7 @@ enum class Helper : u32 {
 #include "runtime/helpers.def"
 #undef WRUN_HELPER
 };
-inline constexpr std::array helper_integer_operands = {
-    x64::Gp::rdi, x64::Gp::rsi, x64::Gp::r8};
+inline constexpr std::array helper_integer_operands = {x64::Gp::rdi, x64::Gp::rsi, x64::Gp::r8};
 inline constexpr std::array helper_immediates = {x64::Gp::r9, x64::Gp::r10};
 
 }  // namespace wrun::runtime

@@ -1,3 +1,4 @@
+// The reserved range of code addresses: its pages, its mappings, its images.
 #include "runtime/code_range.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// Offsets behind the fixed part of a context.
 #include "runtime/context_layout.hpp"
 
 namespace wrun::runtime {
@@ -18,8 +19,7 @@ Result<ContextLayout> context_layout(const Module& module) {
     layout.memories =
         place(module.memories.size() - module.imported_memory_count, sizeof(MemoryHeader));
     layout.tables = place(module.tables.size() - module.imported_table_count, sizeof(TableHeader));
-    layout.globals =
-        place(module.globals.size() - module.imported_global_count, global_cell_bytes);
+    layout.globals = place(module.globals.size() - module.imported_global_count, global_cell_bytes);
     if (offset > 0x7fff'ffff) return Error{ErrorCode::too_many_items};
     layout.total_bytes = static_cast<u32>(offset);
     return layout;

@@ -1,3 +1,4 @@
+// Reservation and growth of linear memories.
 #include "runtime/memory.hpp"
 
 #include <algorithm>

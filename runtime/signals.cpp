@@ -1,3 +1,4 @@
+// Which faults are ours, what becomes of them, and what of the others.
 #include "runtime/signals.hpp"
 
 #include <signal.h>

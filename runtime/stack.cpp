@@ -1,3 +1,4 @@
+// Mapping of guest stacks.
 #include "runtime/stack.hpp"
 
 #include <algorithm>

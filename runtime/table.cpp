@@ -1,3 +1,4 @@
+// Reservation, growth and access of tables.
 #include "runtime/table.hpp"
 
 #include <algorithm>

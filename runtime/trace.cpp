@@ -1,3 +1,4 @@
+// The walk over frame pointers and what it finds in the images' tables.
 #include "runtime/trace.hpp"
 
 #include <algorithm>
@@ -30,17 +31,13 @@ struct Place {
     return offset < function->code_end ? function : nullptr;
 }
 
-/// A trap row at the place itself, or of the call that a return address lies behind.
-[[nodiscard]] u32 body_offset_of(const CodeImage& image, u64 offset, bool is_return) noexcept {
-    constexpr u64 call_bytes_max = 8;
+/// What the trap table knows of a place. Of a call that may trap it is one byte before the return
+/// address (docs/abi.md, "Helpers"), which is where a return is looked up anyway.
+[[nodiscard]] u32 body_offset_of(const CodeImage& image, u64 offset) noexcept {
     const TrapRow* const end = image.rows + image.row_count;
-    const TrapRow* const after = std::upper_bound(image.rows, end, offset,
-        [](u64 wanted, const TrapRow& row) { return wanted < row.code_offset; });
-    if (after == image.rows) return RawFrame::unknown;
-    const TrapRow& row = *(after - 1);
-    const u64 distance = offset - row.code_offset;
-    const bool fits = is_return ? distance <= call_bytes_max : distance == 0;
-    return fits ? row.body_offset() : RawFrame::unknown;
+    const TrapRow* const row = std::lower_bound(image.rows, end, offset,
+        [](const TrapRow& left, u64 wanted) { return left.code_offset < wanted; });
+    return row != end && row->code_offset == offset ? row->body_offset() : RawFrame::unknown;
 }
 
 [[nodiscard]] bool is_code(u64 pc) noexcept {
@@ -134,7 +131,7 @@ RawTrace capture_trace(const EntryRecord& record) {
         if (function == nullptr) return;
         trace.frames.push_back(
             {found.image, found.owner, static_cast<u32>(function - found.image->functions),
-                body_offset_of(*found.image, offset, place.is_return)});
+                body_offset_of(*found.image, offset)});
     });
     return trace;
 }

@@ -1,3 +1,4 @@
+// Keys of recursion groups and the numbers they get.
 #include "runtime/type_registry.hpp"
 
 #include <bit>

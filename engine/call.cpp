@@ -1,0 +1,180 @@
+// Calls from the host into a store: arguments to registers and stack, entry, results, traps with
+// their backtraces.
+#include <algorithm>
+
+#include "engine/slots.hpp"
+#include "engine/state.hpp"
+#include "engine/type_match.hpp"
+#include "runtime/signals.hpp"
+#include "runtime/trace.hpp"
+
+namespace wrun::engine {
+
+namespace {
+
+using runtime::ArgumentPlaces;
+using runtime::EntryArguments;
+using runtime::EntryRecord;
+using Where = ArgumentPlaces::Place::Where;
+namespace status = runtime::entry_status;
+
+/// A guest that recurses through host functions uses up the host's stack, where no guard of ours
+/// is. Sanitizers' frames are several times as large.
+constexpr u64 host_stack_room_min = 256 * 1024;
+
+void load_arguments(const runtime::CanonicalType& type, std::span<const u64> slots,
+    EntryArguments& arguments, std::span<u64> stack_slots) {
+    ArgumentPlaces places;
+    u32 slot = 0;
+    for (const ValType param : type.params()) {
+        const auto place = places.next(param);
+        u64* to = nullptr;
+        switch (place.where) {
+            case Where::integer: to = &arguments.integers[place.index]; break;
+            case Where::floating: to = &arguments.floats[place.index].low; break;
+            case Where::stack: to = &stack_slots[place.index]; break;
+        }
+        to[0] = narrowed(param, slots[slot]);
+        if (param.slots() == 2) to[1] = slots[slot + 1];
+        slot += param.slots();
+    }
+    arguments.stack_slot_count = stack_slots.size();
+    arguments.stack_slots = stack_slots.data();
+}
+
+void take_results(const runtime::CanonicalType& type, const EntryArguments& arguments,
+    const u64* buffer, std::span<u64> slots) {
+    ResultPlaces places;
+    u32 slot = 0;
+    for (const ValType result : type.results()) {
+        const u64* from = buffer + slot;
+        switch (places.next(result)) {
+            case ResultPlaces::Where::integer: from = &arguments.integer_result; break;
+            case ResultPlaces::Where::floating: from = &arguments.float_result.low; break;
+            case ResultPlaces::Where::buffer: break;
+        }
+        slots[slot] = narrowed(result, from[0]);
+        if (result.slots() == 2) slots[slot + 1] = from[1];
+        slot += result.slots();
+    }
+}
+
+[[nodiscard]] Frame frame_of(const runtime::RawFrame& raw) {
+    const auto& module = static_cast<const Module::State*>(raw.owner)->decoded;
+    const FuncIndex func{module.imported_function_count + raw.function};
+    Frame frame;
+    frame.func_index = func.value;
+    frame.name = module.function_name(func);
+    frame.module_offset = raw.image->functions[raw.function].wasm_offset;
+    if (raw.body_offset != runtime::RawFrame::unknown) frame.module_offset += raw.body_offset;
+    return frame;
+}
+
+[[nodiscard]] Trap trap_of(runtime::TrapCode code, const EntryRecord& record, Store::State& store) {
+    Trap trap;
+    trap.code = code;
+    trap.detail = std::exchange(store.trap_detail, {});
+    const runtime::RawTrace trace = runtime::capture_trace(record);
+    trap.frames_omitted = trace.omitted;
+    for (const runtime::RawFrame& raw : trace.frames)
+        trap.frames.push_back(frame_of(raw));
+    return trap;
+}
+
+[[nodiscard]] Outcome outcome_of(u64 how, const EntryRecord& record, Store::State& store) {
+    if (how == status::returned) return Returned{};
+    if (how == status::exited) return Exit{store.exit_status};
+    return trap_of(static_cast<runtime::TrapCode>(how - status::trap_base), record, store);
+}
+
+[[nodiscard]] Outcome run_host_function(const runtime::FuncRecord& func, std::span<u64> slots) {
+    auto& base = *reinterpret_cast<runtime::HostFunction*>(func.context);
+    const auto& function = static_cast<const HostFunction&>(base);
+    const HostResult answer = call_host(function, nullptr, slots);
+    switch (answer.kind) {
+        case HostResult::Kind::ok: break;
+        case HostResult::Kind::trap: {
+            Trap trap;
+            trap.code = answer.trap;
+            trap.detail = std::exchange(function.store->state().trap_detail, {});
+            return trap;
+        }
+        case HostResult::Kind::exit: return Exit{answer.exit_status};
+    }
+    return Returned{};
+}
+
+[[nodiscard]] Outcome run_guest_function(
+    Store::State& store, const runtime::FuncRecord& func, std::span<u64> slots) {
+    const runtime::CanonicalType& type = store.engine->state().types[func.type_id];
+    EntryArguments arguments;
+    SlotBuffer stack_slots{type.stack_arg_slots};
+    load_arguments(type, slots, arguments, stack_slots.span());
+
+    EntryRecord record{};
+    record.guest_rsp =
+        store.innermost != nullptr ? store.innermost->guest_rsp & ~u64{15} : store.stack.high();
+    record.stack_low = store.stack.low();
+    record.stack_high = store.stack.high();
+    EntryRecord* const outer = std::exchange(store.innermost, &record);
+    const u64 how = runtime::enter_guest(record, func.code, func.context, arguments);
+    store.innermost = outer;
+    if (how == status::returned) take_results(type, arguments, store.stack.results(), slots);
+    return outcome_of(how, record, store);
+}
+
+[[nodiscard]] bool fits(const Value& value, ValType param) noexcept {
+    if (!param.is_ref()) return value.type == param;
+    return matches(value.type, param) && (param.nullable() || value.bits != 0);
+}
+
+}  // namespace
+
+std::string_view Trap::message() const noexcept {
+    switch (code) {
+#define WRUN_TRAP(name, text) \
+    case runtime::TrapCode::name: return text;
+#include "runtime/traps.def"
+#undef WRUN_TRAP
+    }
+    return "unknown trap";
+}
+
+Result<Outcome> run_function(Store& store, runtime::FuncRecord& func, std::span<u64> slots) {
+    if (runtime::host_stack_room() < host_stack_room_min) {
+        Trap trap;
+        trap.code = runtime::TrapCode::stack_overflow;
+        return Outcome{std::move(trap)};
+    }
+    if ((func.flags & runtime::FuncRecord::flag_host) != 0) return run_host_function(func, slots);
+    WRUN_TRY(runtime::prepare_thread_for_signals());
+    return run_guest_function(store.state(), func, slots);
+}
+
+Result<Outcome> Store::call(
+    runtime::FuncRecord* func, std::span<const Value> arguments, std::vector<Value>& results) {
+    const runtime::CanonicalType& type = state_->engine->state().types[func->type_id];
+    const auto params = type.params();
+    if (!std::equal(arguments.begin(), arguments.end(), params.begin(), params.end(), fits)) {
+        return Error{ErrorCode::argument_mismatch};
+    }
+    SlotBuffer buffer{std::max(type.param_slots, type.result_slots)};
+    const auto slots = buffer.span();
+    u32 slot = 0;
+    for (const Value& argument : arguments) {
+        slots[slot] = argument.bits;
+        slot += argument.type.slots();
+    }
+    Outcome outcome = WRUN_TRY(run_function(*this, *func, slots));
+    results.clear();
+    if (std::holds_alternative<Returned>(outcome)) {
+        slot = 0;
+        for (const ValType result : type.results()) {
+            results.push_back({result, narrowed(result, slots[slot])});
+            slot += result.slots();
+        }
+    }
+    return outcome;
+}
+
+}  // namespace wrun::engine

@@ -1,0 +1,305 @@
+// Instantiation (spec: §4.5.4): imports, allocation, globals, segments, start, in this order. What
+// a trap leaves behind in other instances' tables and memories stays.
+#include <cstring>
+
+#include "engine/const_expr.hpp"
+#include "engine/slots.hpp"
+#include "engine/state.hpp"
+#include "runtime/helpers.hpp"
+
+namespace wrun::engine {
+
+using runtime::DroppedSet;
+using runtime::FuncRecord;
+using runtime::GlobalObject;
+using runtime::Memory;
+using runtime::Table;
+
+Result<ContextBlock> ContextBlock::make(u32 bytes) {
+    constexpr std::size_t alignment = 64;
+    const std::size_t size = (bytes + alignment - 1) / alignment * alignment;
+    ContextBlock block;
+    block.bytes_.reset(static_cast<u8*>(std::aligned_alloc(alignment, size)));
+    if (!block.bytes_) return Error{ErrorCode::out_of_memory};
+    std::memset(block.bytes_.get(), 0, size);
+    return block;
+}
+
+// ---- lookups of an instance
+// ----------------------------------------------------------------------
+
+FuncRecord* Instance::State::function_reference(FuncIndex func) const noexcept {
+    if (decoded().is_import(func)) return imported_functions()[func.value];
+    const auto position = decoded().escape_index(func);
+    // The validator has collected every function that can be named here.
+    WRUN_CHECK(position.has_value());
+    return const_cast<FuncRecord*>(&records[*position]);
+}
+
+FuncRecord Instance::State::make_record(FuncIndex func) const noexcept {
+    if (decoded().is_import(func)) return *imported_functions()[func.value];
+    const u32 type_id = module_state().type_id(func);
+    const auto& type = store->state().engine->state().types[type_id];
+    return {
+        .code = module_state().image->entry(func.value - decoded().imported_function_count),
+        .context = &block.context(),
+        .type_id = type_id,
+        .func_index = func.value,
+        .stack_arg_slots = static_cast<u16>(type.stack_arg_slots),
+        .flags = 0,
+        .reserved = 0,
+    };
+}
+
+FuncRecord* Instance::State::callable(FuncIndex func, FuncRecord& room) const noexcept {
+    if (decoded().is_import(func)) return imported_functions()[func.value];
+    if (decoded().escape_index(func)) return function_reference(func);
+    room = make_record(func);
+    return &room;
+}
+
+Extern Instance::State::item(ExternKind kind, u32 index) const noexcept {
+    Extern result;
+    result.kind = kind;
+    switch (kind) {
+        case ExternKind::func: result.func = function_reference(FuncIndex{index}); break;
+        case ExternKind::table: result.table = tables[index]; break;
+        case ExternKind::memory: result.memory = memories[index]; break;
+        case ExternKind::global: result.global = globals[index]; break;
+        case ExternKind::tag: break;
+    }
+    return result;
+}
+
+Instance::Instance(std::unique_ptr<State> state) noexcept : state_{std::move(state)} {}
+Instance::~Instance() = default;
+
+const Module& Instance::module() const noexcept {
+    return *state_->module;
+}
+
+std::optional<Extern> Instance::find_export(std::string_view name) const {
+    const Export* const found = state_->module_state().find_export(name);
+    if (found == nullptr) return std::nullopt;
+    return state_->item(found->kind, found->index);
+}
+
+GuestMemory Instance::memory() const noexcept {
+    if (state_->memories.empty()) return {};
+    return Store::view(state_->memories.front());
+}
+
+// ---- making one
+// ----------------------------------------------------------------------------------
+
+namespace {
+
+/// The steps of instantiation over one instance's state, in the order they are called.
+class Instantiation {
+public:
+    Instantiation(Store& store, Instance::State& state)
+        : store_{store}, state_{state}, module_{state.module_state()}, decoded_{module_.decoded} {}
+
+    [[nodiscard]] Result<void> make_block() {
+        state_.block = WRUN_TRY(ContextBlock::make(module_.layout.total_bytes));
+        return {};
+    }
+    [[nodiscard]] Result<void> resolve_imports(const Linker& linker) {
+        for (const Import& import : decoded_.imports) {
+            place(import, WRUN_TRY(resolve_import(store_, linker, *state_.module, import)));
+        }
+        return {};
+    }
+    void fill_context(Instance* instance) {
+        runtime::Context& context = state_.block.context();
+        context.type_ids = module_.type_ids.data();
+        context.switch_call = wrun_switch_call;
+        context.helper_call = wrun_helper_call;
+        context.results = store_.state().stack.results();
+        context.stack_limit = store_.state().stack.limit();
+        context.image = &module_.image->view();
+        context.instance = &state_.runtime;
+        state_.runtime.context = &context;
+        state_.runtime.owner = instance;
+    }
+    void make_records() {
+        state_.records.reserve(decoded_.escaping_functions.size());
+        for (const FuncIndex func : decoded_.escaping_functions) {
+            state_.records.push_back(state_.make_record(func));
+        }
+        state_.block.context().records = state_.records.data();
+    }
+    void make_globals() {
+        auto* const cells = state_.block.at<u8>(module_.layout.globals);
+        const auto own = std::span{decoded_.globals}.subspan(decoded_.imported_global_count);
+        state_.own_globals.reserve(own.size());
+        for (const Global& global : own) {
+            auto* const cell = reinterpret_cast<u64*>(
+                cells + state_.own_globals.size() * runtime::global_cell_bytes);
+            cell[0] = evaluate(state_, global.init);
+            state_.own_globals.push_back(
+                {{module_.canonical(global.type.type), global.type.is_mutable}, cell});
+            state_.globals.push_back(&state_.own_globals.back());
+        }
+    }
+    [[nodiscard]] Result<void> make_tables() {
+        auto* header = state_.block.at<runtime::TableHeader>(module_.layout.tables);
+        for (const wrun::Table& table :
+            std::span{decoded_.tables}.subspan(decoded_.imported_table_count)) {
+            const u64 init = table.init.size() == 0 ? 0 : evaluate(state_, table.init);
+            TableType type = table.type;
+            type.element = module_.canonical(type.element);
+            state_.own_tables.push_back(WRUN_TRY(
+                Table::make(type, store_.state().options.table_elements_max, init, header++)));
+            state_.tables.push_back(state_.own_tables.back().get());
+        }
+        state_.runtime.tables = state_.tables;
+        return {};
+    }
+    [[nodiscard]] Result<void> make_memories() {
+        auto* header = state_.block.at<runtime::MemoryHeader>(module_.layout.memories);
+        for (const wrun::Memory& memory :
+            std::span{decoded_.memories}.subspan(decoded_.imported_memory_count)) {
+            state_.own_memories.push_back(WRUN_TRY(
+                Memory::make(memory.type, store_.state().options.memory_bytes_max, header++)));
+            state_.memories.push_back(state_.own_memories.back().get());
+        }
+        state_.runtime.memories = state_.memories;
+        if (!state_.memories.empty()) {
+            state_.block.context().memory_base = state_.memories.front()->base();
+        }
+        return {};
+    }
+    void make_segments() {
+        const u64 data_words = DroppedSet::word_count(decoded_.data.size());
+        state_.dropped_words.resize(data_words + DroppedSet::word_count(decoded_.elems.size()));
+        const std::span words{state_.dropped_words};
+        state_.runtime.dropped_data = DroppedSet{words.first(data_words)};
+        state_.runtime.dropped_elems = DroppedSet{words.subspan(data_words)};
+        state_.runtime.data = module_.data_segments;
+        make_elem_values();
+    }
+    [[nodiscard]] std::optional<runtime::TrapCode> run_segments() {
+        for (u32 i = 0; i < decoded_.elems.size(); ++i) {
+            const ElemSegment& segment = decoded_.elems[i];
+            if (segment.mode == SegmentMode::passive) continue;
+            if (segment.mode == SegmentMode::active && !fill_table(segment)) {
+                return runtime::TrapCode::table_out_of_bounds;
+            }
+            state_.runtime.dropped_elems.add(i);
+        }
+        for (u32 i = 0; i < decoded_.data.size(); ++i) {
+            const DataSegment& segment = decoded_.data[i];
+            if (segment.mode != SegmentMode::active) continue;
+            const u64 to = evaluate(state_, segment.offset);
+            if (!runtime::memory_init(
+                    state_.runtime, i, segment.memory.value, to, 0, segment.bytes.size())) {
+                return runtime::TrapCode::memory_out_of_bounds;
+            }
+            state_.runtime.dropped_data.add(i);
+        }
+        return std::nullopt;
+    }
+    [[nodiscard]] Result<Outcome> run_start() {
+        if (!decoded_.start) return Outcome{Returned{}};
+        FuncRecord room{};
+        return run_function(store_, *state_.callable(*decoded_.start, room), {});
+    }
+
+private:
+    void place(const Import& import, const Extern& item) {
+        const runtime::ContextLayout& layout = module_.layout;
+        switch (import.kind) {
+            case ExternKind::func: state_.imported_functions()[import.index] = item.func; break;
+            case ExternKind::table:
+                state_.block.at<runtime::TableHeader*>(layout.imported_tables)[import.index] =
+                    &item.table->header();
+                state_.tables.push_back(item.table);
+                break;
+            case ExternKind::memory:
+                state_.block.at<runtime::MemoryHeader*>(layout.imported_memories)[import.index] =
+                    &item.memory->header();
+                state_.memories.push_back(item.memory);
+                break;
+            case ExternKind::global:
+                state_.block.at<u64*>(layout.imported_globals)[import.index] = item.global->cell;
+                state_.globals.push_back(item.global);
+                break;
+            case ExternKind::tag: break;
+        }
+    }
+    [[nodiscard]] u64 elem_value(const ElemItem& item) const {
+        if (!item.is_func()) return evaluate(state_, {item.func_or_begin, item.end});
+        return reinterpret_cast<u64>(state_.function_reference(FuncIndex{item.func_or_begin}));
+    }
+    [[nodiscard]] std::span<const ElemItem> items(const ElemSegment& segment) const {
+        return std::span{decoded_.elem_items}.subspan(segment.items_begin, segment.item_count);
+    }
+    /// Active and declarative segments are gone before anybody could read their values.
+    void make_elem_values() {
+        std::size_t count = 0;
+        for (const ElemSegment& segment : decoded_.elems) {
+            if (segment.mode == SegmentMode::passive) count += segment.item_count;
+        }
+        state_.elem_values.reserve(count);
+        state_.elem_segments.resize(decoded_.elems.size());
+        for (u32 i = 0; i < decoded_.elems.size(); ++i) {
+            if (decoded_.elems[i].mode != SegmentMode::passive) continue;
+            const auto begin = state_.elem_values.size();
+            for (const ElemItem& item : items(decoded_.elems[i])) {
+                state_.elem_values.push_back(elem_value(item));
+            }
+            state_.elem_segments[i] =
+                std::span{state_.elem_values.data() + begin, decoded_.elems[i].item_count};
+        }
+        state_.runtime.elems = state_.elem_segments;
+    }
+    [[nodiscard]] bool fill_table(const ElemSegment& segment) {
+        const Table& table = *state_.tables[segment.table.value];
+        const u64 to = evaluate(state_, segment.offset);
+        if (!table.contains(to, segment.item_count)) return false;
+        runtime::Reference* element = table.base() + to;
+        for (const ElemItem& item : items(segment))
+            *element++ = elem_value(item);
+        return true;
+    }
+
+    Store& store_;
+    Instance::State& state_;
+    const Module::State& module_;
+    const wrun::Module& decoded_;
+};
+
+}  // namespace
+
+Result<Store::Instantiated> Store::instantiate(
+    std::shared_ptr<const Module> module, const Linker& linker) {
+    auto owned = std::make_unique<Instance::State>();
+    Instance::State& state = *owned;
+    state.store = this;
+    state.module = std::move(module);
+    auto instance = std::make_unique<Instance>(std::move(owned));
+
+    Instantiation steps{*this, state};
+    WRUN_TRY(steps.make_block());
+    WRUN_TRY(steps.resolve_imports(linker));
+    steps.fill_context(instance.get());
+    steps.make_records();
+    steps.make_globals();
+    WRUN_TRY(steps.make_tables());
+    WRUN_TRY(steps.make_memories());
+    steps.make_segments();
+
+    // From here on others may refer to it, whatever becomes of it.
+    Instance* const made = state_->instances.emplace_back(std::move(instance)).get();
+    if (const auto code = steps.run_segments()) {
+        Trap trap;
+        trap.code = *code;
+        return Instantiated{nullptr, std::move(trap)};
+    }
+    Outcome outcome = WRUN_TRY(steps.run_start());
+    const bool is_ready = std::holds_alternative<Returned>(outcome);
+    return Instantiated{is_ready ? made : nullptr, std::move(outcome)};
+}
+
+}  // namespace wrun::engine

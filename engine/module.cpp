@@ -1,0 +1,116 @@
+// Module: decode, validate, compile, publish.
+#include <algorithm>
+#include <numeric>
+
+#include "base/limits.hpp"
+#include "base/os_thread.hpp"
+#include "decoder/decode.hpp"
+#include "engine/pipeline.hpp"
+#include "engine/state.hpp"
+#include "runtime/context_layout.hpp"
+#include "validator/validate.hpp"
+
+namespace wrun::engine {
+
+namespace {
+
+[[nodiscard]] Result<wrun::Module> decode_and_check(
+    const Engine& engine, std::span<const u8> bytes) {
+    if (bytes.size() > limits::module_bytes_max) return Error{ErrorCode::module_too_large};
+    wrun::Module module = WRUN_TRY(decode(bytes, engine.options().features));
+    WRUN_TRY(validate_module(module, engine.options().features));
+    return module;
+}
+
+[[nodiscard]] PipelineOptions pipeline_options(const EngineOptions& options) {
+    PipelineOptions result;
+    result.features = options.features;
+    result.compile.integer_homes_max = options.integer_homes_max;
+    result.compile.float_homes_max = options.float_homes_max;
+    result.threads = options.compile_threads;
+    return result;
+}
+
+[[nodiscard]] std::vector<u32> exports_by_name(const wrun::Module& module) {
+    std::vector<u32> order(module.exports.size());
+    std::iota(order.begin(), order.end(), 0u);
+    std::sort(order.begin(), order.end(), [&](u32 left, u32 right) {
+        return module.text(module.exports[left].field) < module.text(module.exports[right].field);
+    });
+    return order;
+}
+
+}  // namespace
+
+Module::Module(std::unique_ptr<State> state) noexcept : state_{std::move(state)} {}
+Module::~Module() = default;
+
+const wrun::Module& Module::decoded() const noexcept {
+    return state_->decoded;
+}
+const CompileStats& Module::stats() const noexcept {
+    return state_->stats;
+}
+Engine& Module::engine() const noexcept {
+    return *state_->engine;
+}
+
+std::span<const u8> Module::code(FuncIndex func) const noexcept {
+    const wrun::Module& module = state_->decoded;
+    if (func.value >= module.functions.size() || module.is_import(func)) return {};
+    const runtime::CodeImage& image = state_->image->view();
+    const auto& function = image.functions[func.value - module.imported_function_count];
+    return {image.code + function.code_begin, function.code_end - function.code_begin};
+}
+
+Result<void> Module::validate(Engine& engine, std::span<const u8> bytes) {
+    const wrun::Module module = WRUN_TRY(decode_and_check(engine, bytes));
+    return validate_functions(module, pipeline_options(engine.options()));
+}
+
+Result<std::shared_ptr<const Module>> Module::compile(Engine& engine, std::vector<u8> bytes) {
+    auto state = std::make_unique<State>();
+    const u64 begin_ns = os::monotonic_ns();
+    state->engine = &engine;
+    state->bytes = std::move(bytes);
+    state->decoded = WRUN_TRY(decode_and_check(engine, state->bytes));
+    const wrun::Module& module = state->decoded;
+    state->stats.decode_ns = os::monotonic_ns() - begin_ns;
+
+    state->layout = WRUN_TRY(runtime::context_layout(module));
+    state->type_ids = WRUN_TRY(engine.state().types.add_module(module));
+    PipelineStats timing;
+    ImageWriter writer = WRUN_TRY(
+        compile_functions(module, state->layout, pipeline_options(engine.options()), timing));
+    const u64 publish_ns = os::monotonic_ns();
+    const ImageLayout layout = writer.layout();
+    state->image =
+        WRUN_TRY(Image::publish(std::move(writer), module.imported_function_count, state.get()));
+    for (const DataSegment& segment : module.data) {
+        state->data_segments.push_back(module.slice(segment.bytes));
+    }
+    state->exports_by_name = exports_by_name(module);
+
+    CompileStats& stats = state->stats;
+    stats.compile_ns = timing.compile_ns;
+    stats.publish_ns = timing.link_ns + (os::monotonic_ns() - publish_ns);
+    stats.wasm_bytes = state->bytes.size();
+    stats.code_section_bytes = module.code_end - module.code_begin;
+    stats.machine_code_bytes = layout.code_bytes;
+    stats.trap_table_bytes = u64{layout.row_count} * sizeof(runtime::TrapRow);
+    stats.functions = layout.function_count;
+    stats.threads = timing.threads;
+    return std::shared_ptr<const Module>{new Module{std::move(state)}};
+}
+
+const Export* Module::State::find_export(std::string_view name) const noexcept {
+    const auto found = std::lower_bound(exports_by_name.begin(), exports_by_name.end(), name,
+        [&](u32 position, std::string_view wanted) {
+            return decoded.text(decoded.exports[position].field) < wanted;
+        });
+    if (found == exports_by_name.end()) return nullptr;
+    const Export& item = decoded.exports[*found];
+    return decoded.text(item.field) == name ? &item : nullptr;
+}
+
+}  // namespace wrun::engine

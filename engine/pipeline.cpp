@@ -1,0 +1,297 @@
+// The parallel loop over functions, then layout and linking of what it made.
+#include "engine/pipeline.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/os_thread.hpp"
+#include "validator/validate.hpp"
+
+namespace wrun::engine {
+
+namespace {
+
+using runtime::FunctionCode;
+using runtime::TrapRow;
+
+/// Bytes of wasm that a thread takes at once: enough that the shared counter does not matter, few
+/// enough that threads end together.
+constexpr u64 batch_bytes = 32 * 1024;
+/// Below this much code for each, a thread costs more than it gives.
+constexpr u64 thread_bytes_min = 64 * 1024;
+constexpr u32 threads_max = 64;
+/// Chunks keep their place modulo this, so that what a compiler aligned stays aligned.
+constexpr u64 chunk_alignment = 64;
+
+/// A run of consecutive functions in the chunk of the worker that took it. Counts are positions in
+/// that chunk's lists.
+struct Batch {
+    u32 worker = 0;
+    u32 first_function = 0;  // position among the defined functions
+    u32 code_begin = 0, code_end = 0;
+    u32 function_begin = 0, function_end = 0;
+    u32 row_begin = 0, row_end = 0;
+    u32 call_begin = 0, call_end = 0;
+    u32 image_offset = 0;  // where its code lands; set when all are compiled
+};
+
+/// What the workers share. Batches are taken in ascending order, so every function below a failing
+/// one is in a batch that somebody finishes.
+class Work {
+public:
+    explicit Work(const Module& module) : module_{module} {
+        starts_.push_back(0);
+        u64 bytes = 0;
+        for (u32 i = 0; i < module.bodies.size(); ++i) {
+            bytes += module.bodies[i].size();
+            total_bytes_ += module.bodies[i].size();
+            if (bytes < batch_bytes) continue;
+            starts_.push_back(i + 1);
+            bytes = 0;
+        }
+        if (starts_.back() != module.bodies.size()) {
+            starts_.push_back(static_cast<u32>(module.bodies.size()));
+        }
+    }
+
+    [[nodiscard]] const Module& module() const noexcept { return module_; }
+    [[nodiscard]] u64 total_bytes() const noexcept { return total_bytes_; }
+    [[nodiscard]] u32 batch_count() const noexcept { return static_cast<u32>(starts_.size() - 1); }
+    [[nodiscard]] u32 batch_start(u32 batch) const noexcept { return starts_[batch]; }
+    /// batch_count() when there is nothing left.
+    [[nodiscard]] u32 take_batch() noexcept {
+        return std::min(next_.fetch_add(1, std::memory_order_relaxed), batch_count());
+    }
+    /// Whether `function` comes before everything that has failed so far.
+    [[nodiscard]] bool is_wanted(u32 function) const noexcept {
+        return function < failed_.load(std::memory_order_relaxed);
+    }
+    void fail(u32 function, Error error) {
+        const std::lock_guard guard{lock_};
+        if (!is_wanted(function)) return;
+        failed_.store(function, std::memory_order_relaxed);
+        error_ = error;
+    }
+    [[nodiscard]] Result<void> outcome() const noexcept { return error_; }
+
+private:
+    const Module& module_;
+    std::vector<u32> starts_;  // of batches, and the end
+    u64 total_bytes_ = 0;
+    std::atomic<u32> next_ = 0;
+    std::atomic<u32> failed_ = ~0u;
+    std::mutex lock_;
+    Result<void> error_;
+};
+
+/// One thread's tools and what it made.
+class Worker {
+public:
+    Worker(Work& work, u32 number, FeatureSet features)
+        : work_{work}, number_{number}, validator_{work.module(), features} {}
+
+    void also_compile(
+        const runtime::ContextLayout& layout, const codegen::CompileOptions& options) {
+        compiler_.emplace(work_.module(), layout, options);
+    }
+    void run() {
+        for (u32 batch = work_.take_batch(); batch < work_.batch_count();
+             batch = work_.take_batch()) {
+            if (!run_batch(batch)) return;
+        }
+    }
+    [[nodiscard]] const std::vector<Batch>& batches() const noexcept { return batches_; }
+    [[nodiscard]] codegen::CodeChunk chunk() const noexcept { return compiler_->chunk(); }
+
+private:
+    [[nodiscard]] bool run_batch(u32 number) {
+        Batch batch{.worker = number_, .first_function = work_.batch_start(number)};
+        if (compiler_) note_begin(batch);
+        const u32 end = work_.batch_start(number + 1);
+        for (u32 function = batch.first_function; function < end; ++function) {
+            if (!work_.is_wanted(function)) return false;
+            const auto done = run_function(function);
+            if (!done.ok()) {
+                work_.fail(function, done.error());
+                return false;
+            }
+        }
+        if (compiler_) note_end(batch);
+        return true;
+    }
+    [[nodiscard]] Result<void> run_function(u32 function) {
+        const FuncIndex index{work_.module().imported_function_count + function};
+        WRUN_TRY(validator_.validate(index, summary_));
+        if (compiler_) WRUN_TRY(compiler_->compile(index, summary_));
+        return {};
+    }
+    void note_begin(Batch& batch) const noexcept {
+        const auto chunk = compiler_->chunk();
+        batch.code_begin = static_cast<u32>(chunk.code.size());
+        batch.function_begin = static_cast<u32>(chunk.functions.size());
+        batch.row_begin = static_cast<u32>(chunk.rows.size());
+        batch.call_begin = static_cast<u32>(chunk.calls.size());
+    }
+    void note_end(Batch& batch) {
+        const auto chunk = compiler_->chunk();
+        batch.code_end = static_cast<u32>(chunk.code.size());
+        batch.function_end = static_cast<u32>(chunk.functions.size());
+        batch.row_end = static_cast<u32>(chunk.rows.size());
+        batch.call_end = static_cast<u32>(chunk.calls.size());
+        batches_.push_back(batch);
+    }
+
+    Work& work_;
+    u32 number_;
+    FunctionValidator validator_;
+    std::optional<codegen::FunctionCompiler> compiler_;
+    FunctionSummary summary_;
+    std::vector<Batch> batches_;
+};
+
+[[nodiscard]] u32 worker_count(const Work& work, u32 wanted) noexcept {
+    const u64 worth = std::max<u64>(1, work.total_bytes() / thread_bytes_min);
+    const u64 useful = std::min<u64>(worth, std::max<u32>(1, work.batch_count()));
+    const u32 allowed = std::min(threads_max, wanted != 0 ? wanted : os::usable_cpu_count());
+    return static_cast<u32>(std::min<u64>(useful, allowed));
+}
+
+/// Runs all workers to their end, the first one here. A thread that cannot be had is not missed:
+/// the others take its batches.
+void run_workers(std::deque<Worker>& workers) {
+    const std::unique_ptr<os::Thread[]> threads{new os::Thread[workers.size()]};
+    const auto body = [](void* worker) { static_cast<Worker*>(worker)->run(); };
+    for (std::size_t i = 1; i < workers.size(); ++i) {
+        if (!threads[i].start(body, &workers[i])) break;
+    }
+    workers.front().run();
+    for (std::size_t i = 1; i < workers.size(); ++i)
+        threads[i].join();
+}
+
+// ---- layout and linking ------------------------------------------------------------------------
+
+[[nodiscard]] std::vector<Batch> batches_in_order(const std::deque<Worker>& workers) {
+    std::vector<Batch> all;
+    for (const Worker& worker : workers) {
+        all.insert(all.end(), worker.batches().begin(), worker.batches().end());
+    }
+    std::sort(all.begin(), all.end(), [](const Batch& left, const Batch& right) {
+        return left.first_function < right.first_function;
+    });
+    return all;
+}
+
+/// Gives each batch its place and says how large everything is.
+[[nodiscard]] Result<ImageLayout> place_batches(std::vector<Batch>& batches) {
+    // Code offsets are 31 bits: a rel32 must reach from any place to any other.
+    constexpr u64 code_bytes_max = 0x7fff'0000;
+    u64 offset = 0;
+    ImageLayout layout;
+    for (Batch& batch : batches) {
+        offset += (batch.code_begin - offset) % chunk_alignment;
+        batch.image_offset = static_cast<u32>(offset);
+        offset += batch.code_end - batch.code_begin;
+        if (offset > code_bytes_max) return Error{ErrorCode::code_too_large};
+        layout.function_count += batch.function_end - batch.function_begin;
+        layout.row_count += batch.row_end - batch.row_begin;
+    }
+    layout.code_bytes = static_cast<u32>(offset);
+    return layout;
+}
+
+/// Copies one batch's code and rebases its tables.
+void write_batch(const ImageWriter& image, const Batch& batch, const codegen::CodeChunk& chunk,
+    std::span<TrapRow> rows) {
+    const u32 delta = batch.image_offset - batch.code_begin;
+    std::memcpy(image.code().data() + batch.image_offset, chunk.code.data() + batch.code_begin,
+        batch.code_end - batch.code_begin);
+    for (u32 i = batch.function_begin; i < batch.function_end; ++i) {
+        FunctionCode function = chunk.functions[i];
+        function.code_begin += delta;
+        function.code_end += delta;
+        image.functions()[batch.first_function + (i - batch.function_begin)] = function;
+    }
+    for (u32 i = batch.row_begin; i < batch.row_end; ++i) {
+        TrapRow row = chunk.rows[i];
+        row.code_offset += delta;
+        rows[i - batch.row_begin] = row;
+    }
+    const auto by_code = [](const TrapRow& left, const TrapRow& right) {
+        return left.code_offset < right.code_offset;
+    };
+    // Code behind a function's body may have noted its rows late.
+    if (!std::is_sorted(rows.begin(), rows.end(), by_code)) {
+        std::sort(rows.begin(), rows.end(), by_code);
+    }
+}
+
+/// Fills in the rel32 of every direct call of a batch.
+void link_batch(const ImageWriter& image, const Batch& batch, const codegen::CodeChunk& chunk,
+    const Module& module) {
+    const auto functions = image.functions();
+    for (const codegen::CallFixup& call :
+        chunk.calls.subspan(batch.call_begin, batch.call_end - batch.call_begin)) {
+        const u32 place = call.code_offset + (batch.image_offset - batch.code_begin);
+        const u32 callee = call.callee.value - module.imported_function_count;
+        WRUN_CHECK(callee < functions.size() && place <= image.code().size() - 4);
+        const u32 distance = functions[callee].code_begin - (place + 4);
+        std::memcpy(image.code().data() + place, &distance, sizeof distance);
+    }
+}
+
+[[nodiscard]] Result<ImageWriter> link(const Module& module, const std::deque<Worker>& workers) {
+    std::vector<codegen::CodeChunk> chunks;
+    for (const Worker& worker : workers)
+        chunks.push_back(worker.chunk());
+    std::vector<Batch> batches = batches_in_order(workers);
+    const ImageLayout layout = WRUN_TRY(place_batches(batches));
+    WRUN_CHECK(layout.function_count == module.bodies.size());
+    ImageWriter image = WRUN_TRY(ImageWriter::make(layout));
+    u32 row = 0;
+    for (const Batch& batch : batches) {
+        const u32 count = batch.row_end - batch.row_begin;
+        write_batch(image, batch, chunks[batch.worker], image.rows().subspan(row, count));
+        row += count;
+    }
+    for (const Batch& batch : batches)
+        link_batch(image, batch, chunks[batch.worker], module);
+    return image;
+}
+
+}  // namespace
+
+Result<ImageWriter> compile_functions(const Module& module, const runtime::ContextLayout& layout,
+    const PipelineOptions& options, PipelineStats& stats) {
+    const u64 begin_ns = os::monotonic_ns();
+    Work work{module};
+    std::deque<Worker> workers;
+    stats.threads = worker_count(work, options.threads);
+    for (u32 i = 0; i < stats.threads; ++i) {
+        workers.emplace_back(work, i, options.features).also_compile(layout, options.compile);
+    }
+    run_workers(workers);
+    WRUN_TRY(work.outcome());
+    const u64 compiled_ns = os::monotonic_ns();
+    auto image = link(module, workers);
+    stats.compile_ns = compiled_ns - begin_ns;
+    stats.link_ns = os::monotonic_ns() - compiled_ns;
+    return image;
+}
+
+Result<void> validate_functions(const Module& module, const PipelineOptions& options) {
+    Work work{module};
+    std::deque<Worker> workers;
+    const u32 count = worker_count(work, options.threads);
+    for (u32 i = 0; i < count; ++i)
+        workers.emplace_back(work, i, options.features);
+    run_workers(workers);
+    return work.outcome();
+}
+
+}  // namespace wrun::engine

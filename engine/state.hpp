@@ -1,0 +1,177 @@
+// What the classes of engine.hpp keep, for the files of this folder. Lifetimes: an Engine outlives
+// its modules and stores; a Store owns its instances and everything the host made in it; an
+// Instance keeps its Module by shared_ptr.
+#pragma once
+
+#include <array>
+#include <cstdlib>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/engine.hpp"
+#include "engine/image.hpp"
+#include "runtime/entry.hpp"
+#include "runtime/instance.hpp"
+#include "runtime/stack.hpp"
+#include "runtime/type_registry.hpp"
+
+namespace wrun::engine {
+
+struct Engine::State {
+    EngineOptions options;
+    runtime::TypeRegistry types;
+};
+
+struct Module::State {
+    Engine* engine = nullptr;
+    std::vector<u8> bytes;
+    wrun::Module decoded;  // borrows `bytes`
+    runtime::ContextLayout layout;
+    std::vector<u32> type_ids;  // canonical, for each entry of the type section
+    std::unique_ptr<Image> image;
+    std::vector<std::span<const u8>> data_segments;
+    std::vector<u32> exports_by_name;  // positions, ordered by name
+    CompileStats stats;
+
+    [[nodiscard]] u32 type_id(FuncIndex func) const noexcept {
+        return type_ids[decoded.functions[func.value].value];
+    }
+    [[nodiscard]] const Export* find_export(std::string_view name) const noexcept;
+    /// The type with concrete references renamed to canonical ones.
+    [[nodiscard]] ValType canonical(ValType type) const noexcept {
+        if (!type.is_ref() || !type.concrete()) return type;
+        return ValType::reference(TypeIndex{type_ids[type.type_index().value]}, type.nullable());
+    }
+};
+
+/// A function of the host in one store, its record with it.
+struct HostFunction : runtime::HostFunction {
+    Store* store = nullptr;
+    HostCallback callback = nullptr;
+    void* env = nullptr;
+    const runtime::CanonicalType* type = nullptr;
+    runtime::FuncRecord record{};
+};
+
+/// A global of the host, its cell with it.
+struct HostGlobal {
+    runtime::GlobalObject object;
+    alignas(16) std::array<u64, runtime::global_cell_bytes / sizeof(u64)> cell{};
+};
+
+/// What a linker knows of a host function; each store makes its own from it.
+struct HostDefinition {
+    FuncType type;
+    HostCallback callback = nullptr;
+    void* env = nullptr;
+};
+
+struct Store::State {
+    Engine* engine = nullptr;
+    StoreOptions options;
+    runtime::GuestStack stack;
+    /// The innermost crossing on this store's stack; new ones start below it.
+    runtime::EntryRecord* innermost = nullptr;
+    u32 exit_status = 0;      // of the exit that is on its way
+    std::string trap_detail;  // of the host's trap that is on its way
+
+    std::deque<std::unique_ptr<Instance>> instances;
+    std::deque<HostFunction> host_functions;
+    std::deque<HostGlobal> host_globals;
+    std::deque<std::unique_ptr<runtime::Memory>> host_memories;
+    std::deque<std::unique_ptr<runtime::Table>> host_tables;
+    /// Records of linkers' definitions; the pointers keep an address from meaning two definitions.
+    std::map<std::shared_ptr<const HostDefinition>, runtime::FuncRecord*> linked_functions;
+};
+
+/// Memory of a Context: zeroed, aligned to a cache line.
+class ContextBlock {
+public:
+    ContextBlock() = default;
+    [[nodiscard]] static Result<ContextBlock> make(u32 bytes);
+    [[nodiscard]] runtime::Context& context() const noexcept {
+        return *reinterpret_cast<runtime::Context*>(bytes_.get());
+    }
+    /// The array of T at an offset of the module's ContextLayout.
+    template <class T>
+    [[nodiscard]] T* at(u32 offset) const noexcept {
+        return reinterpret_cast<T*>(bytes_.get() + offset);
+    }
+
+private:
+    struct Free {
+        void operator()(u8* bytes) const noexcept { std::free(bytes); }
+    };
+    std::unique_ptr<u8, Free> bytes_;
+};
+
+struct Instance::State {
+    Store* store = nullptr;
+    std::shared_ptr<const Module> module;
+    runtime::Instance runtime;
+    ContextBlock block;
+    std::vector<runtime::FuncRecord> records;  // of escaping functions, in escape order
+
+    // Index spaces of the module, imports first. Own objects are owned below.
+    std::vector<runtime::Memory*> memories;
+    std::vector<runtime::Table*> tables;
+    std::vector<runtime::GlobalObject*> globals;
+    std::vector<std::unique_ptr<runtime::Memory>> own_memories;
+    std::vector<std::unique_ptr<runtime::Table>> own_tables;
+    std::vector<runtime::GlobalObject> own_globals;
+
+    std::vector<u64> dropped_words;
+    std::vector<runtime::Reference> elem_values;  // of passive segments
+    std::vector<std::span<const runtime::Reference>> elem_segments;
+
+    [[nodiscard]] const Module::State& module_state() const noexcept { return module->state(); }
+    [[nodiscard]] const wrun::Module& decoded() const noexcept { return module->decoded(); }
+    [[nodiscard]] runtime::FuncRecord** imported_functions() const noexcept {
+        return block.at<runtime::FuncRecord*>(module_state().layout.imported_functions);
+    }
+    /// The reference to a function that may escape; an import keeps the exporter's.
+    [[nodiscard]] runtime::FuncRecord* function_reference(FuncIndex func) const noexcept;
+    /// A record for any function of the module, in `room` when it has none of its own.
+    [[nodiscard]] runtime::FuncRecord* callable(
+        FuncIndex func, runtime::FuncRecord& room) const noexcept;
+    [[nodiscard]] runtime::FuncRecord make_record(FuncIndex func) const noexcept;
+    [[nodiscard]] Extern item(ExternKind kind, u32 index) const noexcept;
+};
+
+struct Linker::State {
+    struct Definition {
+        std::shared_ptr<const HostDefinition> host;  // or
+        Extern item;
+    };
+    using Fields = std::map<std::string, Definition, std::less<>>;
+    std::map<std::string, Fields, std::less<>> modules;
+
+    [[nodiscard]] const Definition* find(
+        std::string_view module, std::string_view field) const noexcept;
+};
+
+/// What an import of `module` resolves to in `store`; an error names the import by its offset.
+[[nodiscard]] Result<Extern> resolve_import(
+    Store& store, const Linker& linker, const Module& module, const Import& import);
+
+/// The record of a linker's definition in this store, made at the first use.
+[[nodiscard]] runtime::FuncRecord* linked_function(
+    Store& store, const std::shared_ptr<const HostDefinition>& definition);
+
+/// Runs a record's function. `slots` holds arguments and takes results, as many as the larger of
+/// the two; they fit the function's type.
+[[nodiscard]] Result<Outcome> run_function(
+    Store& store, runtime::FuncRecord& func, std::span<u64> slots);
+
+/// The engine's instance behind a guest's context.
+[[nodiscard]] inline Instance* instance_of(const runtime::Context* context) noexcept {
+    return static_cast<Instance*>(context->instance->owner);
+}
+
+/// A canonical type as the embedder sees it.
+[[nodiscard]] FuncType func_type(const runtime::CanonicalType& type);
+
+}  // namespace wrun::engine
