@@ -74,8 +74,8 @@ struct Encode;
 WRUN_ENCODE(none, (), return {};)
 WRUN_ENCODE(i32, (wrun::i32 value), return leb_s(value);)
 WRUN_ENCODE(i64, (wrun::i64 value), return leb_s(value);)
-WRUN_ENCODE(f32, (float value), return fixed(std::bit_cast<u32>(value), 4);)
-WRUN_ENCODE(f64, (double value), return fixed(std::bit_cast<u64>(value), 8);)
+WRUN_ENCODE(f32, (auto value), return fixed(std::bit_cast<u32>(static_cast<float>(value)), 4);)
+WRUN_ENCODE(f64, (auto value), return fixed(std::bit_cast<u64>(static_cast<double>(value)), 8);)
 WRUN_ENCODE(
     mem, (u64 offset = 0, u32 align_log2 = 0), return join(leb_u(align_log2), leb_u(offset));)
 WRUN_ENCODE(label, (u32 depth), return leb_u(depth);)

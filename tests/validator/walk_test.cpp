@@ -1,0 +1,106 @@
+// What a sink hears: only reachable operations, and the same from both walks.
+#include "validator/walk.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/validator/harness.hpp"
+#include "tests/validator/random_body.hpp"
+#include "tests/validator/recording.hpp"
+
+namespace wrun {
+namespace {
+
+using namespace build;
+using testing::ElementsAre;
+
+/// The names of what is announced of a valid body, after both walks were compared line by line.
+std::vector<std::string> announced(const Bytes& code) {
+    EXPECT_THAT(validate_body(code), succeeds());
+    const Body made = make_body(code);
+    const auto checked = heard_checked(made.module, made.func, default_features());
+    EXPECT_EQ(checked, heard_trusted(made.module, made.func));
+    RecordingSink sink{made.module};
+    sink.lines = checked;
+    return sink.names();
+}
+
+TEST(Walk, AnnouncesOffsetsNextBytesAndImmediates) {
+    const Bytes code = body(i32_const(-5), i64_load(300u, 2u), local_set(1u));
+    const Body made = make_body(code);
+    const auto at = [&](u32 offset) { return std::to_string(made.code_begin + offset); };
+    EXPECT_THAT(heard_trusted(made.module, made.func),
+        ElementsAre(at(0) + '+' + at(2) + " i32_const -5",
+            at(2) + '+' + at(6) + " i64_load 0:300/2", at(6) + '+' + at(8) + " local_set 1",
+            at(8) + '+' + at(9) + " end"));
+}
+
+TEST(Walk, AnnouncesEachKindOfImmediate) {
+    announced(body(i32_const(1), i64_const(-1), f32_const(1.5), f64_const(2.5), drop(), drop(),
+        drop(), drop(), block(type_i32), i32_const(1), end(), drop(), block(TypeIndex{0}), end(),
+        i32_const(0), br_if(0u), call(0u), local_get(3u), drop(), global_get(6u), drop(),
+        i32_const(0), table_get(1u), drop(), memory_size(), drop(), data_drop(0u), elem_drop(0u),
+        i32_const(0), call_indirect(0u, 0u), i32_const(0), i32_const(0), i32_const(0),
+        memory_init(0u), i32_const(0), i32_const(0), i32_const(0), memory_copy(), i32_const(0),
+        i32_const(0), i32_const(0), table_init(0u, 0u), i32_const(0), i32_const(0), i32_const(0),
+        table_copy(1u, 1u), ref_null(type_externref), ref_null(type_externref), i32_const(0),
+        select_t(type_externref), drop(), ref_func(0u), drop(), i32_const(0), br_table(0u, 0u)));
+}
+
+TEST(Walk, StopsAtWhatEndsABlockAndGoesOnBehindIt) {
+    EXPECT_THAT(announced(body(block(), br(0u), nop(), i32_add(), drop(), end(), nop())),
+        ElementsAre("block", "br", "end", "nop", "end"));
+}
+
+TEST(Walk, PassesOverDeadBlocksWhole) {
+    EXPECT_THAT(announced(body(block(), return_(), block(), loop(), nop(), end(), i32_const(1),
+                    if_(), nop(), else_(), nop(), end(), end(), nop(), end())),
+        ElementsAre("block", "return_", "end", "end"));
+}
+
+TEST(Walk, AnnouncesElseBehindADeadThen) {
+    EXPECT_THAT(
+        announced(body(i32_const(1), if_(), build::unreachable(), nop(), else_(), nop(), end())),
+        ElementsAre("i32_const", "if_", "unreachable", "else_", "nop", "end", "end"));
+}
+
+TEST(Walk, AnnouncesTheEndOfADeadElse) {
+    EXPECT_THAT(
+        announced(body(i32_const(1), if_(), nop(), else_(), return_(), nop(), end(), nop())),
+        ElementsAre("i32_const", "if_", "nop", "else_", "return_", "end", "nop", "end"));
+}
+
+TEST(Walk, AnnouncesTheFunctionsEndBehindDeadCode) {
+    EXPECT_THAT(announced(body(build::unreachable(), i32_add(), drop())),
+        ElementsAre("unreachable", "end"));
+    EXPECT_THAT(announced(body()), ElementsAre("end"));
+}
+
+TEST(Walk, AnnouncesTheSameInBothModesForRandomBodies) {
+    std::size_t lines = 0;
+    for (u32 seed = 0; seed < 400; ++seed) {
+        const Bytes code = RandomBody{seed}.make(12, 6);
+        ASSERT_THAT(validate_body(code), succeeds()) << seed;
+        const Body made = make_body(code);
+        const auto checked = heard_checked(made.module, made.func, default_features());
+        ASSERT_EQ(checked, heard_trusted(made.module, made.func)) << seed;
+        lines += checked.size();
+    }
+    EXPECT_GT(lines, 10'000u);
+}
+
+TEST(Walk, SkipsTypedLocalsOfATrustedBody) {
+    FeatureSet features = default_features();
+    features.set(Feature::function_references);
+    ModuleBuilder builder;
+    builder.function(
+        {}, {}, body(nop()), {{1, ValType::reference(TypeIndex{0}, true)}, {200, type_i64}});
+    const Bytes bytes = builder.bytes();
+    Result<Module> module = decode(bytes, features);
+    ASSERT_THAT(module, succeeds());
+    ASSERT_THAT(build::validate(bytes, features), succeeds());
+    EXPECT_EQ(heard_trusted(module.value(), FuncIndex{0}),
+        heard_checked(module.value(), FuncIndex{0}, features));
+}
+
+}  // namespace
+}  // namespace wrun
