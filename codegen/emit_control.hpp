@@ -1,0 +1,447 @@
+// Codegen: blocks, branches, joins, select. A label's state is two masks over the home registers; the first
+// branch to a forward label fixes them, every later one conforms on its own edge. Results of a block travel
+// in the first integer and the first floating result register, further ones in their canonical slots; the
+// parameters of a loop all in their slots.
+#pragma once
+
+#include "codegen/emit_memory.hpp"
+
+namespace wrun::codegen {
+
+namespace detail {
+
+/// Where result `i` of a label travels: the result registers go to the first of each class.
+struct ResultPlaces {
+    bool registers = true;  // a loop's parameters use none
+    bool integer_taken = false;
+    bool float_taken = false;
+    /// True when a value of this type travels in its class's result register.
+    bool in_register(ValType type) noexcept {
+        bool& taken = type.is_float() ? float_taken : integer_taken;
+        if (!registers || taken) return false;
+        taken = true;
+        return true;
+    }
+};
+
+}  // namespace detail
+
+template <class Masm>
+void Codegen<Masm>::block_signature(
+    BlockType type, std::span<const ValType>& params, std::span<const ValType>& results) {
+    // A lone result has no entry in the module's types: each kind has one here.
+    static constexpr std::array<ValType, 5> singles = {
+        type_i32, type_i64, type_f32, type_f64, type_funcref};
+    params = {};
+    results = {};
+    if (type.form == BlockType::Form::type) {
+        params = module_.params(type.type);
+        results = module_.results(type.type);
+    } else if (type.form == BlockType::Form::value) {
+        const u32 index = type.result.is_ref() ? 4 : to_underlying(type.result.kind());
+        results = std::span{singles}.subspan(index, 1);
+    }
+}
+
+template <class Masm>
+auto Codegen<Masm>::push_control(ControlKind kind, BlockType type) -> Control& {
+    Control& control = controls_.emplace_back();
+    control.kind = kind;
+    block_signature(type, control.params, control.results);
+    control.height = height() - static_cast<u32>(control.params.size());
+    control.slot_height =
+        control.height == height() ? slot_height_ : operands_[control.height].slot;
+    control.lazy_base = std::min(lazy_base_, control.height);
+    return control;
+}
+
+template <class Masm>
+const BlockSummary* Codegen<Masm>::next_block_summary(bool is_loop) {
+    if (!is_loop && height() == 0) return nullptr;
+    WRUN_CHECK(block_cursor_ < summary_->blocks.size());
+    return &summary_->blocks[block_cursor_++];
+}
+
+/// Opens a block: what lies below it can no longer move, since no path may change it for another.
+template <class Masm>
+void Codegen<Masm>::enter_block(ControlKind kind, BlockType type) {
+    Control& control = push_control(kind, type);
+    const BlockSummary* block = next_block_summary(kind == ControlKind::loop);
+    flush_for_block(block != nullptr ? block->set : LocalSet{}, kind != ControlKind::block,
+        control.height);
+    lazy_base_ = control.height;
+    if (kind == ControlKind::if_) control.else_state = state_;
+    if (kind == ControlKind::loop) {
+        control.target = loop_state(*block);
+        control.has_target = true;
+        conform(control.target);
+        state_ = control.target;
+        masm_.bind(control.label);
+    }
+}
+
+/// What a loop's head claims of each home: a register for what the loop uses and no call inside destroys,
+/// a slot for what a call inside does destroy, as it was for the rest.
+template <class Masm>
+HomeState Codegen<Masm>::loop_state(const BlockSummary& block) const noexcept {
+    HomeState result;
+    const bool calls = block.has_call || block.has_helper;
+    const u32 kept = calls ? callee_saved_mask() : ~u32{0};
+    for (u32 left = homes_.assigned(); left != 0; left &= left - 1) {
+        const u32 index = static_cast<u32>(std::countr_zero(left));
+        const u32 bit = 1u << index;
+        const u32 local = homes_.home(index).local;
+        if ((kept & bit) == 0) {
+            result.slot |= bit;
+        } else if (block.used.may_hold(local)) {
+            result.reg |= bit;
+            if (!block.set.may_hold(local)) result.slot |= state_.slot & bit;
+        } else {
+            result.reg |= state_.reg & bit;
+            result.slot |= state_.slot & bit;
+        }
+    }
+    return result;
+}
+
+template <class Masm>
+void Codegen<Masm>::conform(HomeState target) {
+    for (u32 left = target.slot & ~state_.slot; left != 0; left &= left - 1) {
+        save_home(static_cast<u8>(std::countr_zero(left)));
+    }
+    for (u32 left = target.reg & ~state_.reg; left != 0; left &= left - 1) {
+        load_home(static_cast<u8>(std::countr_zero(left)));
+    }
+}
+
+template <class Masm>
+void Codegen<Masm>::fix_target(Control& target) {
+    if (target.has_target) return;
+    target.has_target = true;
+    target.target = state_;
+}
+
+template <class Masm>
+bool Codegen<Masm>::edge_is_empty(const Control& target) const noexcept {
+    if (((target.target.slot & ~state_.slot) | (target.target.reg & ~state_.reg)) != 0) return false;
+    const auto types = target.label_types();
+    if (types.empty()) return true;
+    // One value that is in its register already.
+    if (types.size() != 1 || target.kind == ControlKind::loop) return false;
+    const Operand& value = operands_.back();
+    const u8 reg = value.is_float() ? Masm::float_result.id : to_underlying(Masm::integer_result);
+    return value.loc == Loc::reg && value.reg == reg;
+}
+
+/// Moves the label's values to where they travel and the homes to what the label claims, on this path only:
+/// what codegen knows stays as it was. Flags are lost only on paths that have read them.
+template <class Masm>
+void Codegen<Masm>::emit_edge(Control& target) {
+    const auto types = target.label_types();
+    const u32 count = static_cast<u32>(types.size());
+    const u32 first = height() - count;
+    const bool to_function = target.kind == ControlKind::function;
+    detail::ResultPlaces places{target.kind != ControlKind::loop};
+    const Operand* integer = nullptr;
+    const Operand* floating = nullptr;
+    // Upwards: a value's slot never lies below its destination, so nothing unread is overwritten.
+    u32 slot = to_function ? 0 : target.slot_height;
+    for (u32 i = 0; i < count; ++i) {
+        const Operand& value = operands_[first + i];
+        if (places.in_register(types[i])) {
+            (types[i].is_float() ? floating : integer) = &value;
+        } else if (to_function) {
+            store_result(slot, value);
+        } else if (value.loc != Loc::slot || value.slot != slot) {
+            store_to(operand_mem(slot), value);
+        }
+        slot += types[i].slots();
+    }
+    for (u32 left = target.target.slot & ~state_.slot; left != 0; left &= left - 1) {
+        save_home(static_cast<u8>(std::countr_zero(left)));
+    }
+    if (integer != nullptr) load_into(Masm::integer_result, *integer);
+    if (floating != nullptr) load_into(Masm::float_result, *floating);
+    for (u32 left = target.target.reg & ~state_.reg; left != 0; left &= left - 1) {
+        load_home(static_cast<u8>(std::countr_zero(left)));
+    }
+}
+
+/// A result of the function that found no register: into the result buffer. Only the scratch register is
+/// free here, and it holds the buffer's address.
+template <class Masm>
+void Codegen<Masm>::store_result(u32 slot, const Operand& value) {
+    masm_.mov_rm(
+        true, Masm::scratch, Mem::at(Masm::context, offsetof(runtime::Context, results)));
+    const i32 disp = static_cast<i32>(slot * runtime::slot_bytes);
+    const Mem to = Mem::at(Masm::scratch, disp);
+    const bool wide = value.is_wide();
+    const u8 home = value.loc == Loc::local ? home_of(value.index()) : no_home;
+    if (value.is_constant()) {
+        masm_.mov_mi(false, to, static_cast<i32>(value.bits));
+        if (wide) {
+            masm_.mov_mi(false, Mem::at(Masm::scratch, disp + 4), static_cast<i32>(value.bits >> 32));
+        }
+    } else if (value.loc == Loc::reg || (home != no_home && ((state_.reg >> home) & 1) != 0)) {
+        store_to(to, value);
+    } else {
+        masm_.copy_word(
+            to, value.loc == Loc::local ? local_mem(value.index()) : operand_mem(value.slot));
+    }
+}
+
+template <class Masm>
+void Codegen<Masm>::branch_if(Cond cond, Control& target) {
+    fix_target(target);
+    if (edge_is_empty(target)) return masm_.branch(cond, target.label);
+    Label skip;
+    masm_.branch(negate(cond), skip);
+    emit_edge(target);
+    masm_.jump(target.label);
+    masm_.bind(skip);
+}
+
+template <class Masm>
+void Codegen<Masm>::push_label_results(const Control& control) {
+    detail::ResultPlaces places{true};
+    for (const ValType type : control.results) {
+        const Kind kind = type.kind();
+        if (!places.in_register(type)) {
+            push(Loc::slot, kind);
+        } else if (type.is_float()) {
+            free_float_ &= ~(1u << Masm::float_result.id);
+            push_fp(kind, Masm::float_result);
+        } else {
+            free_ &= ~(1u << to_underlying(Masm::integer_result));
+            push_reg(kind, Masm::integer_result);
+        }
+    }
+}
+
+/// The condition on top as a condition of the flags.
+template <class Masm>
+Cond Codegen<Masm>::pop_condition() {
+    const Operand operand = pop();
+    if (operand.loc == Loc::flags) return static_cast<Cond>(operand.reg);
+    const Held held = use(operand);
+    masm_.test(false, held.reg, held.reg);
+    release(held);
+    return Cond::ne;
+}
+
+// ---- rows -------------------------------------------------------------------------------------
+
+template <class Masm>
+void Codegen<Masm>::emit_unreachable() {
+    trap_row(masm_.position(), runtime::TrapCode::unreachable, here());
+    masm_.ud2_();
+    reachable_ = false;
+}
+
+template <class Masm>
+void Codegen<Masm>::emit_nop() {}
+
+template <class Masm>
+void Codegen<Masm>::emit_drop() {
+    discard(pop());
+}
+
+template <class Masm>
+void Codegen<Masm>::emit_block(BlockType type) {
+    enter_block(ControlKind::block, type);
+}
+
+template <class Masm>
+void Codegen<Masm>::emit_loop(BlockType type) {
+    enter_block(ControlKind::loop, type);
+}
+
+template <class Masm>
+void Codegen<Masm>::emit_if_(BlockType type) {
+    const Cond cond = pop_condition();
+    enter_block(ControlKind::if_, type);
+    masm_.branch(negate(cond), controls_.back().else_label);
+}
+
+/// The operands as they were when the block was entered, its parameters in their slots.
+template <class Masm>
+void Codegen<Masm>::restore_entry(const Control& control) {
+    truncate(control.height, control.slot_height);
+    lazy_base_ = control.height;
+    for (const ValType type : control.params) push(Loc::slot, type.kind());
+    state_ = control.else_state;
+    reachable_ = true;
+}
+
+template <class Masm>
+void Codegen<Masm>::emit_else_() {
+    Control& control = controls_.back();
+    if (reachable_) {
+        fix_target(control);
+        emit_edge(control);
+        masm_.jump(control.label);
+    }
+    masm_.bind(control.else_label);
+    restore_entry(control);
+    control.kind = ControlKind::else_;
+}
+
+/// An `if` without `else` ends: the path that skipped it joins.
+template <class Masm>
+void Codegen<Masm>::join_missing_else(Control& control) {
+    if (control.results.empty()) {
+        if (!control.has_target) {
+            control.has_target = true;
+            control.target = control.else_state;
+        }
+        const u32 missing = (control.target.slot & ~control.else_state.slot) |
+                            (control.target.reg & ~control.else_state.reg);
+        if (missing == 0) {
+            if (reachable_) emit_edge(control);
+            return masm_.bind(control.else_label);
+        }
+    }
+    emit_else_();
+    fix_target(control);
+    emit_edge(control);
+}
+
+template <class Masm>
+void Codegen<Masm>::emit_end() {
+    Control& control = controls_.back();
+    if (control.kind == ControlKind::function) return end_function();
+    if (control.kind == ControlKind::if_) {
+        join_missing_else(control);
+    } else if (reachable_ && control.kind != ControlKind::loop && control.label.is_used()) {
+        emit_edge(control);
+    } else if (reachable_) {
+        // Nothing joins here: the results stay whatever and wherever they are.
+        lazy_base_ = control.lazy_base;
+        controls_.pop_back();
+        return;
+    }
+    truncate(control.height, control.slot_height);
+    if (control.kind == ControlKind::loop || !control.has_target) {
+        // No path comes here, but the specification types what follows: any consistent state will do.
+        lazy_base_ = control.lazy_base;
+        for (const ValType type : control.results) push(Loc::slot, type.kind());
+    } else {
+        masm_.bind(control.label);
+        state_ = control.target;
+        lazy_base_ = control.lazy_base;
+        push_label_results(control);
+    }
+    reachable_ = true;
+    controls_.pop_back();
+}
+
+template <class Masm>
+void Codegen<Masm>::emit_br(u32 depth) {
+    Control& target = control_at(depth);
+    fix_target(target);
+    emit_edge(target);
+    if (target.kind == ControlKind::function) {
+        emit_epilogue();
+    } else {
+        masm_.jump(target.label);
+    }
+    reachable_ = false;
+}
+
+template <class Masm>
+void Codegen<Masm>::emit_return_() {
+    emit_br(static_cast<u32>(controls_.size()) - 1);
+}
+
+template <class Masm>
+void Codegen<Masm>::emit_br_if(u32 depth) {
+    const Cond cond = pop_condition();
+    branch_if(cond, control_at(depth));
+}
+
+template <class Masm>
+void Codegen<Masm>::emit_br_table(LabelTable labels) {
+    constexpr u32 no_edge = 0xffff'ffff;
+    const Operand operand = pop();
+    const Held index = use(operand);
+    table_edges_.clear();
+    ++table_stamp_;
+    const u8* bytes = labels.bytes;
+    const auto next_depth = [&] {
+        u32 depth = 0;
+        for (u32 shift = 0;; shift += 7) {
+            const u8 byte = *bytes++;
+            depth |= u32{byte & 0x7fu} << shift;
+            if (byte < 0x80) return depth;
+        }
+    };
+    /// The label to jump to for a depth: the target's own, or that of the one edge made to it here.
+    const auto label_for = [&](u32 depth) -> Label& {
+        Control& target = control_at(depth);
+        if (target.table_stamp != table_stamp_) {
+            target.table_stamp = table_stamp_;
+            target.table_edge = no_edge;
+            fix_target(target);
+            if (!edge_is_empty(target)) {
+                target.table_edge = static_cast<u32>(table_edges_.size());
+                table_edges_.push_back({{}, depth});
+            }
+        }
+        return target.table_edge == no_edge ? target.label : table_edges_[target.table_edge].label;
+    };
+    const Gp address = labels.count != 0 ? alloc() : Masm::scratch;
+    Label table;
+    Label otherwise;
+    if (labels.count != 0) {
+        masm_.compare(false, index.reg, Src::of(static_cast<i32>(labels.count)));
+        masm_.branch(Cond::ge_u, otherwise);
+        masm_.jump_through_table(table, index.reg, address);
+        masm_.bind(table);
+        for (u32 i = 0; i < labels.count; ++i) masm_.label_field(label_for(next_depth()));
+        release(address);
+    }
+    masm_.bind(otherwise);
+    release(index);
+    masm_.jump(label_for(next_depth()));
+    for (TableEdge& edge : table_edges_) {
+        masm_.bind(edge.label);
+        Control& target = control_at(edge.depth);
+        emit_edge(target);
+        masm_.jump(target.label);
+    }
+    reachable_ = false;
+}
+
+// ---- select -----------------------------------------------------------------------------------
+
+template <class Masm>
+void Codegen<Masm>::select() {
+    const Cond cond = pop_condition();
+    const Operand if_false = pop();
+    const Operand if_true = pop();
+    const Kind kind = if_true.kind;
+    if (if_true.is_float()) {
+        const HeldFp held = use_fp(if_true);
+        const Fp to = use_owned_fp(if_false);
+        masm_.select_float(cond, to, held.reg);
+        release(held);
+        return push_fp(kind, to);
+    }
+    const Held held = use(if_true);
+    const Gp to = use_owned(if_false);
+    masm_.select_int(if_true.is_wide(), cond, to, held.reg);
+    release(held);
+    push_reg(kind, to);
+}
+
+template <class Masm>
+void Codegen<Masm>::emit_select() {
+    select();
+}
+
+template <class Masm>
+void Codegen<Masm>::emit_select_t(ValType) {
+    select();
+}
+
+}  // namespace wrun::codegen

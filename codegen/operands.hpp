@@ -1,0 +1,620 @@
+// Codegen: the operand stack and the home registers. Everything that moves a value between a constant, a
+// local, a register and a slot is here; emitters above say what they want and get it.
+#pragma once
+
+#include "codegen/codegen.hpp"
+
+namespace wrun::codegen {
+
+namespace detail {
+
+/// What may stay unevaluated on the operand stack across an opcode.
+inline constexpr u8 keeps_loads = 1;
+inline constexpr u8 keeps_flags = 2;
+
+consteval std::array<u8, 256> keep_table() {
+    std::array<u8, 256> table{};
+    const auto keep = [&](Op first, Op last, u8 what) {
+        for (u32 code = info(first).code; code <= info(last).code; ++code) table[code] |= what;
+    };
+    keep(Op::local_get, Op::local_tee, keeps_loads);
+    keep(Op::i32_const, Op::f64_const, keeps_loads);
+    keep(Op::i32_eqz, Op::f64_ge, keeps_loads);
+    keep(Op::i32_add, Op::i32_mul, keeps_loads);
+    keep(Op::i32_and, Op::i32_xor, keeps_loads);
+    keep(Op::i64_add, Op::i64_mul, keeps_loads);
+    keep(Op::i64_and, Op::i64_xor, keeps_loads);
+    keep(Op::f32_add, Op::f32_div, keeps_loads);
+    keep(Op::f64_add, Op::f64_div, keeps_loads);
+    keep(Op::local_set, Op::local_set, keeps_flags);
+    keep(Op::br_if, Op::br_if, keeps_flags);
+    keep(Op::if_, Op::if_, keeps_flags);
+    keep(Op::select, Op::select_t, keeps_flags);
+    keep(Op::i32_eqz, Op::i32_eqz, keeps_flags);
+    return table;
+}
+
+inline constexpr auto keeps = keep_table();
+
+}  // namespace detail
+
+template <class Masm>
+void Codegen<Masm>::at(u32 offset, const u8* next) {
+    op_offset_ = offset;
+    next_ = next;
+    if (pending_loads_ == 0 && !pending_flags_) [[likely]] return;
+    const u8 keeps = detail::keeps[module_.bytes[offset]];
+    if ((keeps & detail::keeps_flags) == 0) settle_flags();
+    if ((keeps & detail::keeps_loads) == 0) settle_loads();
+}
+
+// ---- the stack --------------------------------------------------------------------------------
+
+template <class Masm>
+Operand& Codegen<Masm>::push(Loc loc, Kind kind) {
+    if (height() - lazy_base_ >= window) spill(operands_[lazy_base_++]);
+    Operand& operand = operands_.emplace_back();
+    operand.loc = loc;
+    operand.kind = kind;
+    operand.slot = slot_height_;
+    slot_height_ += kind == Kind::v128 ? 2 : 1;
+    return operand;
+}
+
+template <class Masm>
+void Codegen<Masm>::push_flags(Cond cond) {
+    push(Loc::flags, Kind::i32).reg = to_underlying(cond);
+    pending_flags_ = true;
+}
+
+template <class Masm>
+Operand Codegen<Masm>::pop() {
+    const Operand operand = operands_.back();
+    operands_.pop_back();
+    slot_height_ = operand.slot;
+    lazy_base_ = std::min(lazy_base_, height());
+    if (operand.loc == Loc::load) --pending_loads_;
+    if (operand.loc == Loc::flags) pending_flags_ = false;
+    return operand;
+}
+
+template <class Masm>
+void Codegen<Masm>::truncate(u32 new_height, u32 new_slot_height) {
+    while (height() > new_height) discard(pop());
+    slot_height_ = new_slot_height;
+}
+
+template <class Masm>
+void Codegen<Masm>::discard(const Operand& operand) noexcept {
+    if (operand.loc == Loc::reg) {
+        if (operand.is_float()) {
+            release(Fp{operand.reg});
+        } else {
+            release(static_cast<Gp>(operand.reg));
+        }
+    } else if (operand.loc == Loc::load && operand.extra != 0) {
+        release(static_cast<Gp>(operand.reg));
+    }
+}
+
+// ---- registers --------------------------------------------------------------------------------
+
+template <class Masm>
+auto Codegen<Masm>::alloc() -> Gp {
+    if (free_ == 0) [[unlikely]] {
+        for (u32 i = lazy_base_; i < height() && free_ == 0; ++i) {
+            Operand& operand = operands_[i];
+            const bool holds = (operand.loc == Loc::reg && !operand.is_float()) ||
+                               (operand.loc == Loc::load && operand.extra != 0);
+            if (holds) spill(operand);
+        }
+        WRUN_CHECK(free_ != 0);
+    }
+    const u32 reg = static_cast<u32>(std::countr_zero(free_));
+    free_ &= free_ - 1;
+    return static_cast<Gp>(reg);
+}
+
+template <class Masm>
+auto Codegen<Masm>::alloc_fp() -> Fp {
+    if (free_float_ == 0) [[unlikely]] {
+        for (u32 i = lazy_base_; i < height() && free_float_ == 0; ++i) {
+            Operand& operand = operands_[i];
+            if (operand.loc == Loc::reg && operand.is_float()) spill(operand);
+        }
+        WRUN_CHECK(free_float_ != 0);
+    }
+    const u32 reg = static_cast<u32>(std::countr_zero(free_float_));
+    free_float_ &= free_float_ - 1;
+    return Fp{static_cast<u8>(reg)};
+}
+
+template <class Masm>
+void Codegen<Masm>::take(Gp reg) {
+    const u32 bit = 1u << to_underlying(reg);
+    if ((free_ & bit) == 0) {
+        for (u32 i = lazy_base_; i < height(); ++i) {
+            Operand& operand = operands_[i];
+            if (operand.is_float() && operand.loc == Loc::reg) continue;
+            const bool holds = operand.reg == to_underlying(reg) &&
+                               (operand.loc == Loc::reg ||
+                                   (operand.loc == Loc::load && operand.extra != 0));
+            if (!holds) continue;
+            if (free_ == 0) {
+                spill(operand);
+            } else {
+                const Gp other = alloc();
+                masm_.move(true, other, reg);
+                operand.reg = to_underlying(other);
+                release(reg);
+            }
+            break;
+        }
+        WRUN_CHECK((free_ & bit) != 0);
+    }
+    free_ &= ~bit;
+}
+
+// ---- reading values ---------------------------------------------------------------------------
+
+template <class Masm>
+auto Codegen<Masm>::pending_mem(const Operand& operand) const noexcept -> Mem {
+    return Mem::at(Masm::memory_base, static_cast<Gp>(operand.reg), 0,
+        static_cast<i32>(operand.index()));
+}
+
+template <class Masm>
+void Codegen<Masm>::note_src(const Operand& operand) {
+    if (operand.loc == Loc::load) {
+        trap_row(
+            masm_.fault_position(), runtime::TrapCode::memory_out_of_bounds, operand.where());
+    }
+}
+
+/// Emits the value's arrival in `reg` and changes nothing that codegen knows, so that it also serves
+/// edges. A pending load's address register stays its holder's.
+template <class Masm>
+void Codegen<Masm>::load_into(Gp reg, const Operand& operand) {
+    const bool wide = operand.is_wide();
+    switch (operand.loc) {
+        case Loc::constant: return masm_.move_imm(reg, operand.bits);
+        case Loc::reg: return masm_.move(wide, reg, static_cast<Gp>(operand.reg));
+        case Loc::local: {
+            const u8 home = home_of(operand.index());
+            if (home != no_home && ((state_.reg >> home) & 1) != 0) {
+                return masm_.move(wide, reg, home_reg(home));
+            }
+            return masm_.mov_rm(wide, reg, local_mem(operand.index()));
+        }
+        case Loc::slot: return masm_.mov_rm(wide, reg, operand_mem(operand.slot));
+        case Loc::flags: return masm_.set(static_cast<Cond>(operand.reg), reg);
+        case Loc::load:
+            masm_.load_int(wide ? Masm::LoadOp::u64_64 : Masm::LoadOp::u32_32, reg,
+                pending_mem(operand));
+            return note_src(operand);
+    }
+}
+
+template <class Masm>
+void Codegen<Masm>::load_into(Fp reg, const Operand& operand) {
+    const bool wide = operand.is_wide();
+    switch (operand.loc) {
+        case Loc::constant:
+            if (operand.bits == 0) return masm_.fzero(reg);
+            return masm_.movs_l(wide, reg, pool_label(operand.bits));
+        case Loc::reg: return masm_.fmove(reg, Fp{operand.reg});
+        case Loc::local: {
+            const u8 home = home_of(operand.index());
+            if (home != no_home && ((state_.reg >> home) & 1) != 0) {
+                return masm_.fmove(reg, home_fp(home));
+            }
+            return masm_.fload(wide, reg, local_mem(operand.index()));
+        }
+        case Loc::slot: return masm_.fload(wide, reg, operand_mem(operand.slot));
+        case Loc::flags: return;
+        case Loc::load:
+            masm_.fload(wide, reg, pending_mem(operand));
+            return note_src(operand);
+    }
+}
+
+template <class Masm>
+auto Codegen<Masm>::use(const Operand& operand) -> Held {
+    if (operand.loc == Loc::reg) {
+        return {static_cast<Gp>(operand.reg), is_temp(operand.reg)};
+    }
+    if (operand.loc == Loc::local) {
+        const u8 home = home_of(operand.index());
+        if (home != no_home) {
+            ensure_home(home);
+            return {home_reg(home), false};
+        }
+    }
+    if (operand.loc == Loc::load && operand.extra != 0) {
+        const Gp reg = static_cast<Gp>(operand.reg);
+        load_into(reg, operand);
+        return {reg, true};
+    }
+    const Gp reg = alloc();
+    load_into(reg, operand);
+    return {reg, true};
+}
+
+template <class Masm>
+auto Codegen<Masm>::use_fp(const Operand& operand) -> HeldFp {
+    if (operand.loc == Loc::reg) return {Fp{operand.reg}, is_float_temp(operand.reg)};
+    if (operand.loc == Loc::local) {
+        const u8 home = home_of(operand.index());
+        if (home != no_home) {
+            ensure_home(home);
+            return {home_fp(home), false};
+        }
+    }
+    const Fp reg = alloc_fp();
+    load_into(reg, operand);
+    if (operand.loc == Loc::load) discard(operand);
+    return {reg, true};
+}
+
+template <class Masm>
+auto Codegen<Masm>::use_owned(const Operand& operand) -> Gp {
+    const Held held = use(operand);
+    if (held.owned) return held.reg;
+    const Gp reg = alloc();
+    masm_.move(operand.is_wide(), reg, held.reg);
+    return reg;
+}
+
+template <class Masm>
+auto Codegen<Masm>::use_owned_fp(const Operand& operand) -> Fp {
+    const HeldFp held = use_fp(operand);
+    if (held.owned) return held.reg;
+    const Fp reg = alloc_fp();
+    masm_.fmove(reg, held.reg);
+    return reg;
+}
+
+template <class Masm>
+auto Codegen<Masm>::use_src(const Operand& operand, Held& held) -> Src {
+    held = {};
+    switch (operand.loc) {
+        case Loc::constant: {
+            const i64 value = static_cast<i64>(operand.bits);
+            if (!operand.is_wide()) return Src::of(static_cast<i32>(value));
+            if (value == static_cast<i32>(value)) return Src::of(static_cast<i32>(value));
+            break;
+        }
+        case Loc::local:
+            if (home_of(operand.index()) == no_home) return Src::of(local_mem(operand.index()));
+            break;
+        case Loc::slot: return Src::of(operand_mem(operand.slot));
+        case Loc::load:
+            held = {static_cast<Gp>(operand.reg), operand.extra != 0};
+            return Src::of(pending_mem(operand));
+        case Loc::reg:
+        case Loc::flags: break;
+    }
+    held = use(operand);
+    return Src::of(held.reg);
+}
+
+template <class Masm>
+auto Codegen<Masm>::use_fp_src(const Operand& operand, HeldFp& held) -> FpSrc {
+    held = {};
+    switch (operand.loc) {
+        case Loc::local:
+            if (home_of(operand.index()) == no_home) {
+                return {true, {}, local_mem(operand.index())};
+            }
+            break;
+        case Loc::slot: return {true, {}, operand_mem(operand.slot)};
+        // The address register is released by discard() after the operation.
+        case Loc::load: return {true, {}, pending_mem(operand)};
+        default: break;
+    }
+    held = use_fp(operand);
+    return {false, held.reg, {}};
+}
+
+// ---- where results go -------------------------------------------------------------------------
+
+template <class Masm>
+u8 Codegen<Masm>::hinted_home(bool is_float) {
+    const u8* p = next_;
+    if (*p != info(Op::local_set).code && *p != info(Op::local_tee).code) return no_home;
+    u32 local = 0;
+    for (u32 shift = 0;; shift += 7) {
+        const u8 byte = *++p;
+        local |= u32{byte & 0x7fu} << shift;
+        if (byte < 0x80) break;
+    }
+    const u8 home = home_of(local);
+    if (home == no_home || homes_.home(home).is_float != is_float) return no_home;
+    const u8 reg = homes_.home(home).reg;
+    for (u32 i = lazy_base_; i < height(); ++i) {
+        const Operand& operand = operands_[i];
+        if (operand.loc == Loc::local && operand.index() == local) return no_home;
+        if (operand.loc == Loc::load && !is_float && operand.reg == reg) return no_home;
+    }
+    return home;
+}
+
+template <class Masm>
+auto Codegen<Masm>::destination_hint(Kind) -> std::optional<Gp> {
+    const u8 home = hinted_home(false);
+    if (home == no_home) return std::nullopt;
+    return home_reg(home);
+}
+
+template <class Masm>
+auto Codegen<Masm>::destination_hint_fp(Kind) -> std::optional<Fp> {
+    const u8 home = hinted_home(true);
+    if (home == no_home) return std::nullopt;
+    return home_fp(home);
+}
+
+template <class Masm>
+auto Codegen<Masm>::destination(Kind kind, Held held) -> Gp {
+    if (const auto hint = destination_hint(kind)) {
+        release(held);
+        return *hint;
+    }
+    return held.owned ? held.reg : alloc();
+}
+
+template <class Masm>
+auto Codegen<Masm>::destination_fp(Kind kind, HeldFp held) -> Fp {
+    if (const auto hint = destination_hint_fp(kind)) {
+        release(held);
+        return *hint;
+    }
+    return held.owned ? held.reg : alloc_fp();
+}
+
+// ---- storing and settling ---------------------------------------------------------------------
+
+/// Value into memory; uses only the scratch register. Flags survive. Not for flags or pending loads.
+template <class Masm>
+void Codegen<Masm>::store_to(const Mem& to, const Operand& operand) {
+    const bool wide = operand.is_wide();
+    switch (operand.loc) {
+        case Loc::constant: {
+            const i64 value = static_cast<i64>(operand.bits);
+            if (!wide) return masm_.mov_mi(false, to, static_cast<i32>(value));
+            if (value == static_cast<i32>(value)) {
+                return masm_.mov_mi(true, to, static_cast<i32>(value));
+            }
+            masm_.move_imm(Masm::scratch, operand.bits);
+            return masm_.mov_mr(true, to, Masm::scratch);
+        }
+        case Loc::reg:
+            if (operand.is_float()) return masm_.fstore(wide, to, Fp{operand.reg});
+            return masm_.mov_mr(wide, to, static_cast<Gp>(operand.reg));
+        case Loc::local: {
+            const u8 home = home_of(operand.index());
+            if (home != no_home && ((state_.reg >> home) & 1) != 0) {
+                if (operand.is_float()) return masm_.fstore(wide, to, home_fp(home));
+                return masm_.mov_mr(wide, to, home_reg(home));
+            }
+            masm_.mov_rm(wide, Masm::scratch, local_mem(operand.index()));
+            return masm_.mov_mr(wide, to, Masm::scratch);
+        }
+        case Loc::slot:
+            masm_.mov_rm(wide, Masm::scratch, operand_mem(operand.slot));
+            return masm_.mov_mr(wide, to, Masm::scratch);
+        case Loc::flags:
+        case Loc::load: WRUN_CHECK(false); return;
+    }
+}
+
+template <class Masm>
+void Codegen<Masm>::settle(Operand& operand) {
+    if (operand.loc == Loc::load) {
+        --pending_loads_;
+        const Operand load = operand;
+        if (load.is_float()) {
+            const HeldFp held = use_fp(load);
+            operand.reg = held.reg.id;
+        } else {
+            const Held held = use(load);
+            operand.reg = to_underlying(held.reg);
+        }
+        operand.loc = Loc::reg;
+    } else if (operand.loc == Loc::flags) {
+        pending_flags_ = false;
+        const Gp reg = alloc();
+        masm_.set(static_cast<Cond>(operand.reg), reg);
+        operand.loc = Loc::reg;
+        operand.reg = to_underlying(reg);
+    }
+}
+
+template <class Masm>
+void Codegen<Masm>::settle_flags() {
+    if (pending_flags_) settle(operands_.back());
+}
+
+template <class Masm>
+void Codegen<Masm>::settle_loads() {
+    for (u32 i = height(); pending_loads_ != 0 && i > lazy_base_; --i) {
+        if (operands_[i - 1].loc == Loc::load) settle(operands_[i - 1]);
+    }
+}
+
+template <class Masm>
+void Codegen<Masm>::spill(Operand& operand) {
+    if (operand.loc == Loc::constant || operand.loc == Loc::slot) return;
+    if (operand.loc == Loc::load && !operand.is_float()) {
+        // Without a register of its own it would have to find one; the scratch register serves.
+        --pending_loads_;
+        load_into(Masm::scratch, operand);
+        discard(operand);
+        masm_.mov_mr(operand.is_wide(), operand_mem(operand.slot), Masm::scratch);
+        operand.loc = Loc::slot;
+        return;
+    }
+    settle(operand);
+    store_to(operand_mem(operand.slot), operand);
+    discard(operand);
+    operand.loc = Loc::slot;
+}
+
+template <class Masm>
+void Codegen<Masm>::spill_temps(u32 below) {
+    for (u32 i = lazy_base_; i < below; ++i) {
+        if (operands_[i].loc == Loc::reg) spill(operands_[i]);
+    }
+}
+
+template <class Masm>
+void Codegen<Masm>::flush_for_block(LocalSet set, bool all, u32 keep_from) {
+    for (u32 i = lazy_base_; i < keep_from; ++i) {
+        Operand& operand = operands_[i];
+        if (operand.loc == Loc::reg ||
+            (operand.loc == Loc::local && set.may_hold(operand.index()))) {
+            spill(operand);
+        }
+    }
+    if (!all) return;
+    for (u32 i = keep_from; i < height(); ++i) {
+        Operand& operand = operands_[i];
+        if (operand.loc == Loc::constant) {
+            store_to(operand_mem(operand.slot), operand);
+            operand.loc = Loc::slot;
+        } else {
+            spill(operand);
+        }
+    }
+}
+
+template <class Masm>
+void Codegen<Masm>::materialize_aliases(u32 local) {
+    for (u32 i = lazy_base_; i < height(); ++i) {
+        Operand& operand = operands_[i];
+        if (operand.loc == Loc::local && operand.index() == local) spill(operand);
+    }
+}
+
+// ---- homes ------------------------------------------------------------------------------------
+
+template <class Masm>
+void Codegen<Masm>::save_home(u8 index) {
+    const Home& home = homes_.home(index);
+    if (home.is_float) {
+        masm_.fstore(home.is_wide, local_mem(home.local), Fp{home.reg});
+    } else {
+        masm_.mov_mr(home.is_wide, local_mem(home.local), static_cast<Gp>(home.reg));
+    }
+}
+
+template <class Masm>
+void Codegen<Masm>::load_home(u8 index) {
+    const Home& home = homes_.home(index);
+    if (home.is_float) {
+        masm_.fload(home.is_wide, Fp{home.reg}, local_mem(home.local));
+    } else {
+        masm_.mov_rm(home.is_wide, static_cast<Gp>(home.reg), local_mem(home.local));
+    }
+}
+
+template <class Masm>
+void Codegen<Masm>::ensure_home(u8 index) {
+    if (((state_.reg >> index) & 1) != 0) return;
+    load_home(index);
+    state_.reg |= 1u << index;
+}
+
+template <class Masm>
+Kind Codegen<Masm>::local_kind(u32 local) const noexcept {
+    if (local < local_kind_count_) [[likely]] return local_kinds_[local];
+    const auto& runs = summary_->locals;
+    std::size_t low = 0;
+    std::size_t high = runs.size();
+    while (high - low > 1) {
+        const std::size_t middle = low + (high - low) / 2;
+        (runs[middle].begin <= local ? low : high) = middle;
+    }
+    return runs[low].type.kind();
+}
+
+/// local := value, which has been popped and whose register is released here. Flags survive.
+template <class Masm>
+void Codegen<Masm>::set_local(u32 local, const Operand& value) {
+    materialize_aliases(local);
+    const u8 home = home_of(local);
+    if (home != no_home) {
+        if (homes_.home(home).is_float) {
+            load_into(home_fp(home), value);
+        } else {
+            load_into(home_reg(home), value);
+        }
+        set_home_written(home);
+        discard(value);
+        return;
+    }
+    if (value.loc == Loc::local && value.index() == local) return;
+    if (value.loc == Loc::load || value.loc == Loc::flags) {
+        if (value.is_float()) {
+            const HeldFp held = use_fp(value);
+            masm_.fstore(value.is_wide(), local_mem(local), held.reg);
+            release(held);
+        } else {
+            const Held held = use(value);
+            masm_.mov_mr(value.is_wide(), local_mem(local), held.reg);
+            release(held);
+        }
+        return;
+    }
+    store_to(local_mem(local), value);
+    discard(value);
+}
+
+template <class Masm>
+auto Codegen<Masm>::pool_label(u64 bits) -> Label& {
+    // A short look back finds the repetitions that matter; more would not be linear.
+    constexpr std::size_t look_back = 16;
+    const std::size_t first = pool_.size() > look_back ? pool_.size() - look_back : 0;
+    for (std::size_t i = first; i < pool_.size(); ++i) {
+        if (pool_[i].bits == bits) return pool_[i].label;
+    }
+    pool_.push_back({{}, bits});
+    return pool_.back().label;
+}
+
+// ---- locals -----------------------------------------------------------------------------------
+
+template <class Masm>
+void Codegen<Masm>::emit_local_get(LocalIndex local) {
+    push(Loc::local, local_kind(local.value)).bits = local.value;
+}
+
+template <class Masm>
+void Codegen<Masm>::emit_local_set(LocalIndex local) {
+    const Operand value = pop();
+    // A load deeper in the stack may have this local as its address.
+    if (pending_loads_ != 0) settle_loads();
+    set_local(local.value, value);
+}
+
+template <class Masm>
+void Codegen<Masm>::emit_local_tee(LocalIndex local) {
+    if (home_of(local.value) == no_home) {
+        // Keep the value where it is, unless reading it back from the local is as cheap.
+        settle(operands_.back());
+        Operand& value = operands_.back();
+        if (pending_loads_ != 0) settle_loads();
+        if (value.loc == Loc::local && value.index() == local.value) return;
+        const Operand copy = value;
+        for (u32 i = lazy_base_; i + 1 < height(); ++i) {
+            Operand& operand = operands_[i];
+            if (operand.loc == Loc::local && operand.index() == local.value) spill(operand);
+        }
+        store_to(local_mem(local.value), copy);
+        return;
+    }
+    const Kind kind = operands_.back().kind;
+    emit_local_set(local);
+    push(Loc::local, kind).bits = local.value;
+}
+
+}  // namespace wrun::codegen

@@ -1,0 +1,58 @@
+// The code generator for x86-64, and the door to it (codegen/compile.hpp).
+#include "codegen/compile.hpp"
+#include "codegen/emit_function.hpp"
+#include "codegen/x64/masm.hpp"
+
+namespace wrun::codegen {
+
+template class Codegen<x64::Masm>;
+
+namespace {
+
+/// A holder is ready for code before the assembler that writes into it is made.
+struct CodeBuffer {
+    asmjit::CodeHolder holder;
+    CodeBuffer() { WRUN_CHECK(holder.init(asmjit::Environment::host()) == asmjit::kErrorOk); }
+};
+
+}  // namespace
+
+struct FunctionCompiler::State {
+    State(const Module& module, const runtime::ContextLayout& context_layout,
+        const CompileOptions& compile_options)
+        : layout{context_layout},
+          options{compile_options},
+          masm{&buffer.holder, options.cpu},
+          codegen{masm, tables, module, layout, options} {}
+
+    runtime::ContextLayout layout;
+    CompileOptions options;
+    CodeBuffer buffer;
+    x64::Masm masm;
+    ChunkTables tables;
+    Codegen<x64::Masm> codegen;
+};
+
+FunctionCompiler::FunctionCompiler(
+    const Module& module, const runtime::ContextLayout& layout, const CompileOptions& options)
+    : state_{std::make_unique<State>(module, layout, options)} {}
+
+FunctionCompiler::~FunctionCompiler() = default;
+
+Result<void> FunctionCompiler::compile(FuncIndex func, const FunctionSummary& summary) {
+    return state_->codegen.compile(func, summary);
+}
+
+CodeChunk FunctionCompiler::chunk() const noexcept {
+    return {{state_->masm.bufferData(), state_->masm.position()}, state_->tables.functions,
+        state_->tables.rows, state_->tables.calls};
+}
+
+void FunctionCompiler::clear() noexcept {
+    state_->masm.rewind(0);
+    state_->tables.functions.clear();
+    state_->tables.rows.clear();
+    state_->tables.calls.clear();
+}
+
+}  // namespace wrun::codegen
