@@ -1,0 +1,169 @@
+// Waiting for clocks and descriptors: one ppoll until the earliest deadline, again only when that
+// was interrupted or a hair too early. Every descriptor event the kernel reports becomes an event
+// of the guest's, so the loop cannot spin.
+#include <poll.h>
+#include <sys/ioctl.h>
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "wasi/areas/areas.hpp"
+#include "wasi/times.hpp"
+
+namespace wrun::wasi::areas {
+namespace {
+
+/// A bound for what one call makes the host remember (40 bytes each).
+constexpr u32 subscriptions_max = 4096;
+constexpr u64 never = std::numeric_limits<u64>::max();
+
+struct Subscription {
+    u64 userdata = 0;
+    EventType type = EventType::clock;
+    Errno error = Errno::success;  // known before waiting; an event at once
+    clockid_t clock = CLOCK_MONOTONIC;
+    u64 deadline = never;  // on that clock
+    u32 waiting = 0;       // index of its pollfd, if it is about a descriptor
+
+    [[nodiscard]] u64 remaining() const noexcept {
+        const u64 time = now(clock);
+        return deadline > time ? deadline - time : 0;
+    }
+};
+
+struct Waits {
+    std::vector<Subscription> subscriptions;
+    std::vector<pollfd> descriptors;
+};
+
+template <class T>
+T field(const u8* record, u32 offset) noexcept {
+    T value;
+    std::memcpy(&value, record + offset, sizeof value);
+    return value;
+}
+
+Answer<void> read_clock(Subscription& subscription, const u8* record) {
+    const auto flags = field<u16>(record, subscription_record::clock_flags);
+    const auto timeout = field<u64>(record, subscription_record::timeout);
+    const auto clock = field<u32>(record, subscription_record::clock_id);
+    if (clock > to_underlying(Clock::monotonic)) {
+        // The CPU clocks stand still while we wait.
+        subscription.error =
+            clock <= to_underlying(Clock::thread_cputime) ? Errno::notsup : Errno::inval;
+        return {};
+    }
+    if ((flags & ~subclockflags::abstime) != 0) return Errno::inval;
+    subscription.clock = *host_clock(clock);
+    const u64 start = (flags & subclockflags::abstime) != 0 ? 0 : now(subscription.clock);
+    if (__builtin_add_overflow(start, timeout, &subscription.deadline))
+        subscription.deadline = never;
+    return {};
+}
+
+void read_descriptor(Call& call, Waits& waits, Subscription& subscription, const u8* record) {
+    const auto fd = field<u32>(record, subscription_record::fd);
+    Answer<Descriptor*> found = call.state.descriptors().get(fd, rights::poll_fd_readwrite);
+    if (!found.ok()) {
+        subscription.error = found.error();
+        return;
+    }
+    const Descriptor* const descriptor = std::move(found).take();
+    const short events = subscription.type == EventType::fd_read ? POLLIN : POLLOUT;
+    subscription.waiting = static_cast<u32>(waits.descriptors.size());
+    waits.descriptors.push_back({descriptor->number(), events, 0});
+}
+
+Answer<void> read_subscription(Call& call, Waits& waits, const u8* record) {
+    Subscription subscription;
+    subscription.userdata = field<u64>(record, subscription_record::userdata);
+    subscription.type = static_cast<EventType>(field<u8>(record, subscription_record::tag));
+    switch (subscription.type) {
+        case EventType::clock: WRUN_TRY(read_clock(subscription, record)); break;
+        case EventType::fd_read:
+        case EventType::fd_write: read_descriptor(call, waits, subscription, record); break;
+        default: return Errno::inval;
+    }
+    waits.subscriptions.push_back(subscription);
+    return {};
+}
+
+/// How long nothing can happen; `never` when only a descriptor can end the wait.
+u64 longest_wait(const Waits& waits) {
+    u64 result = never;
+    for (const Subscription& one : waits.subscriptions) {
+        if (one.error != Errno::success) return 0;
+        if (one.type == EventType::clock && one.deadline != never)
+            result = std::min(result, one.remaining());
+    }
+    return result;
+}
+
+Answer<void> wait(Waits& waits) {
+    const u64 longest = longest_wait(waits);
+    const timespec timeout = timespec_of(longest);
+    const int ready = ::ppoll(waits.descriptors.data(), waits.descriptors.size(),
+        longest == never ? nullptr : &timeout, nullptr);
+    if (ready >= 0 || errno == EINTR) return {};
+    return last_errno();
+}
+
+/// Bytes that can be read at once, as far as the host says.
+u64 readable_bytes(int descriptor) {
+    int bytes = 0;
+    return ::ioctl(descriptor, FIONREAD, &bytes) == 0 && bytes > 0 ? static_cast<u64>(bytes) : 0;
+}
+
+using Event = Record<event_record::size>;
+
+/// The event of a subscription, if there is one by now.
+bool happened(const Waits& waits, const Subscription& one, Event& event) {
+    event.put<event_record::userdata>(one.userdata)
+        .put<event_record::error>(one.error)
+        .put<event_record::type>(one.type);
+    if (one.error != Errno::success) return true;
+    if (one.type == EventType::clock) return one.remaining() == 0;
+
+    const pollfd& waited = waits.descriptors[one.waiting];
+    if (waited.revents == 0) return false;
+    if ((waited.revents & POLLNVAL) != 0) {
+        event.put<event_record::error>(Errno::badf);
+        return true;
+    }
+    if (one.type == EventType::fd_read) event.put<event_record::nbytes>(readable_bytes(waited.fd));
+    // An error waits in the file: the transfer that comes next will report it.
+    if ((waited.revents & (POLLHUP | POLLERR)) != 0)
+        event.put<event_record::flags>(eventflags::hangup);
+    return true;
+}
+
+}  // namespace
+
+Errno poll_oneoff(Call& call, u32 subscriptions, u32 events, u32 count, u32 event_count) {
+    if (count == 0 || count > subscriptions_max) return Errno::inval;
+    const auto records = call.memory.view(subscriptions, u64{count} * subscription_record::size);
+    if (!records) return Errno::fault;
+    WRUN_TRY(call.check(events, u64{count} * event_record::size));
+    WRUN_TRY(call.check(event_count, 4));
+
+    Waits waits;
+    waits.subscriptions.reserve(count);
+    for (u32 index = 0; index < count; ++index)
+        WRUN_TRY(read_subscription(
+            call, waits, records->data() + u64{index} * subscription_record::size));
+
+    u32 written = 0;
+    while (written == 0) {
+        WRUN_TRY(wait(waits));
+        for (const Subscription& one : waits.subscriptions) {
+            Event event;
+            if (!happened(waits, one, event)) continue;
+            WRUN_TRY(Answer<void>{call.store(events + written * event_record::size, event)});
+            ++written;
+        }
+    }
+    return call.store(event_count, written);
+}
+
+}  // namespace wrun::wasi::areas

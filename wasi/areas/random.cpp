@@ -1,0 +1,25 @@
+// Randomness, from the kernel straight into the guest's memory.
+#include <sys/random.h>
+
+#include <algorithm>
+
+#include "wasi/areas/areas.hpp"
+
+namespace wrun::wasi::areas {
+
+Errno random_get(Call& call, u32 buffer, u32 length) {
+    auto view = call.memory.view(buffer, length);
+    if (!view) return Errno::fault;
+    // In pieces, so that a signal need not wait for gigabytes.
+    constexpr std::size_t piece_bytes = 1u << 20;
+    std::span<u8> rest = *view;
+    while (!rest.empty()) {
+        const ssize_t got = uninterrupted(
+            [&] { return ::getrandom(rest.data(), std::min(rest.size(), piece_bytes), 0); });
+        if (got < 0) return last_errno();
+        rest = rest.subspan(static_cast<std::size_t>(got));
+    }
+    return Errno::success;
+}
+
+}  // namespace wrun::wasi::areas

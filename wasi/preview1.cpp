@@ -1,0 +1,107 @@
+// See preview1.hpp. A row of functions.def and the C++ function behind it must agree on parameters
+// and results: the signature is deduced from the function and compared at compile time.
+#include "wasi/preview1.hpp"
+
+#include <string_view>
+#include <type_traits>
+
+#include "wasi/areas/areas.hpp"
+
+namespace wrun::wasi {
+namespace {
+
+using engine::Caller;
+using engine::HostResult;
+
+template <class T>
+constexpr char letter = std::is_same_v<T, u32>   ? 'i'
+                        : std::is_same_v<T, u64> ? 'I'
+                                                 : '?';
+
+/// One area function: its signature in letters, and the callback that hands it its arguments.
+template <auto function>
+struct Bound;
+
+template <class Answered, class... Params, Answered (*function)(Call&, Params...)>
+struct Bound<function> {
+    static constexpr bool exits = std::is_same_v<Answered, HostResult>;
+
+    static constexpr bool fits(std::string_view params, std::string_view results) {
+        constexpr char letters[] = {letter<Params>..., 0};
+        return params == std::string_view{letters, sizeof...(Params)} &&
+               results == (exits ? "" : "i");
+    }
+
+    static HostResult call(Caller& caller, void* env, std::span<u64> slots) {
+        State* const state = reinterpret_cast<FindState>(env)(caller.store());
+        if (state == nullptr) return HostResult::trapped(runtime::TrapCode::host);
+        Call context{*state, caller.memory()};
+        return run(context, slots, std::index_sequence_for<Params...>{});
+    }
+
+private:
+    template <std::size_t... index>
+    static HostResult run(
+        Call& context, [[maybe_unused]] std::span<u64> slots, std::index_sequence<index...>) {
+        if constexpr (exits) {
+            return function(context, static_cast<Params>(slots[index])...);
+        } else {
+            const Errno answer = function(context, static_cast<Params>(slots[index])...);
+            slots[0] = to_underlying(answer);
+            return HostResult::ok();
+        }
+    }
+};
+
+HostResult absent(Caller&, void*, std::span<u64> slots) {
+    slots[0] = to_underlying(Errno::nosys);
+    return HostResult::ok();
+}
+
+struct Row {
+    std::string_view name;
+    std::string_view params;
+    std::string_view results;
+    engine::HostCallback callback;
+};
+
+#define WRUN_WASI(name, params, results)                      \
+    static_assert(Bound<&areas::name>::fits(params, results), \
+        "functions.def and areas.hpp disagree on " #name);
+#define WRUN_WASI_ABSENT(name, params, results)
+#include "wasi/functions.def"
+#undef WRUN_WASI
+#undef WRUN_WASI_ABSENT
+
+constexpr Row rows[] = {
+#define WRUN_WASI(name, params, results) {#name, params, results, &Bound<&areas::name>::call},
+#define WRUN_WASI_ABSENT(name, params, results) {#name, params, results, &absent},
+#include "wasi/functions.def"
+#undef WRUN_WASI
+#undef WRUN_WASI_ABSENT
+};
+static_assert(std::size(rows) == 46);
+
+std::vector<ValType> types_of(std::string_view letters) {
+    std::vector<ValType> types;
+    types.reserve(letters.size());
+    for (const char one : letters)
+        types.push_back(one == 'I' ? type_i64 : type_i32);
+    return types;
+}
+
+}  // namespace
+
+State* state_in_host_data(engine::Store& store) noexcept {
+    return static_cast<State*>(store.host_data());
+}
+
+Result<void> define_preview1(engine::Linker& linker, FindState find) {
+    for (const Row& row : rows)
+        WRUN_TRY(linker.define_function("wasi_snapshot_preview1", row.name,
+            {types_of(row.params), types_of(row.results)}, row.callback,
+            reinterpret_cast<void*>(find)));
+    return {};
+}
+
+}  // namespace wrun::wasi

@@ -1,0 +1,21 @@
+// WASI preview 1 as imports: the thin shim between Linker and the areas. All 46 functions link;
+// those that are not there yet answer `nosys` (wasi/functions.def says which). A call finds its
+// State through the calling store, so one Linker serves any number of stores, each with a state of
+// its own, which must outlive it.
+#pragma once
+
+#include "engine/engine.hpp"
+#include "wasi/state.hpp"
+
+namespace wrun::wasi {
+
+/// Where a store's State is. A call that finds none traps.
+using FindState = State* (*)(engine::Store& store);
+
+/// The convention unless a host has its own: StoreOptions::host_data is the State.
+[[nodiscard]] State* state_in_host_data(engine::Store& store) noexcept;
+
+/// Defines the module wasi_snapshot_preview1.
+Result<void> define_preview1(engine::Linker& linker, FindState find = &state_in_host_data);
+
+}  // namespace wrun::wasi

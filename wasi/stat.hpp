@@ -1,0 +1,17 @@
+// The two records that describe a file to the guest, made from the host's stat and from a
+// descriptor. Shared by the descriptor and the path areas.
+#pragma once
+
+#include <sys/stat.h>
+
+#include "wasi/descriptors.hpp"
+#include "wasi/layout.hpp"
+
+namespace wrun::wasi {
+
+/// `descriptor` when the file is open, so that a socket's kind can be told.
+[[nodiscard]] Record<filestat_record::size> filestat(
+    const struct stat& status, int descriptor = -1) noexcept;
+[[nodiscard]] Record<fdstat_record::size> fdstat(const Descriptor& descriptor) noexcept;
+
+}  // namespace wrun::wasi

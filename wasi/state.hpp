@@ -1,0 +1,70 @@
+// What one guest was granted and what it holds: arguments, environment, descriptors. One State for
+// each store, used by one thread at a time. Nothing is there unless the Config grants it: an empty
+// Config has no arguments, no environment and no files, and its standard streams are those of
+// `stdio`.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "wasi/descriptors.hpp"
+
+namespace wrun::wasi {
+
+/// A directory the guest finds open from the start (descriptors 3, 4, …).
+struct Preopen {
+    std::string host_path;
+    std::string guest_path;
+    bool read_only = false;
+    /// An open directory instead of `host_path`. Borrowed: it is duplicated.
+    int host_directory = -1;
+};
+
+struct Config {
+    std::vector<std::string> args;
+    std::vector<std::string> env;  // "NAME=value"
+    std::vector<Preopen> preopens;
+    /// The host's descriptors behind 0, 1 and 2. Borrowed: never closed, their flags never changed,
+    /// and they must outlive the state. -1, or one that is not open, is a descriptor the guest does
+    /// not have. Writing to a pipe whose reader is gone raises SIGPIPE: hosts ignore that signal.
+    std::array<int, 3> stdio = {0, 1, 2};
+    u32 descriptors_max = 1024;
+};
+
+/// Strings as preview 1 hands them out: one after the other with their NULs, found by offsets.
+class StringList {
+public:
+    /// Fails (false) when one holds a NUL or all are larger than a guest could address.
+    [[nodiscard]] bool assign(const std::vector<std::string>& strings);
+    [[nodiscard]] const std::vector<u32>& offsets() const noexcept { return offsets_; }
+    [[nodiscard]] std::string_view text() const noexcept { return text_; }
+
+private:
+    std::vector<u32> offsets_;
+    std::string text_;
+};
+
+class State {
+public:
+    /// Either a state, or what is wrong and what to do about it, for a person.
+    struct Made {
+        std::unique_ptr<State> state;
+        std::string error;
+    };
+    [[nodiscard]] static Made make(const Config& config);
+
+    [[nodiscard]] const StringList& args() const noexcept { return args_; }
+    [[nodiscard]] const StringList& env() const noexcept { return env_; }
+    [[nodiscard]] DescriptorTable& descriptors() noexcept { return descriptors_; }
+
+private:
+    explicit State(u32 descriptors_max) noexcept : descriptors_{descriptors_max} {}
+    StringList args_;
+    StringList env_;
+    DescriptorTable descriptors_;
+};
+
+}  // namespace wrun::wasi
