@@ -95,7 +95,8 @@ private:
     // In the child process.
 
     bool begin() {
-        Result<std::unique_ptr<engine::Engine>> engine = engine::Engine::make({});
+        Result<std::unique_ptr<engine::Engine>> engine = engine::Engine::make(
+            {.integer_homes_max = options_.homes_max, .float_homes_max = options_.homes_max});
         if (!engine.ok()) return refuse("no engine", engine.error());
         engine_ = std::move(engine).take();
         Result<std::unique_ptr<Runner>> runner = Runner::make(*engine_);

@@ -22,6 +22,7 @@ Runs official WebAssembly test scripts.
                      were skipped, and which failures are known
   --known FILE       a list of known failures in place of known_failures.txt
   --timeout SECONDS  of one script, 120 unless told
+  --homes N          stress the code generator: at most N locals of each class in registers
 Each script runs in a process of its own. Last line: N passed, N failed, N skipped.
 Exit code: 0 nothing failed but what is known, 1 something failed, 2 usage.
 )";
@@ -65,7 +66,8 @@ private:
         if (word == "--help" || word == "-h") return options_.help = true;
         if (word == "--csv") return value(word, options_.csv);
         if (word == "--known") return value(word, options_.known);
-        if (word == "--timeout") return timeout(word);
+        if (word == "--timeout") return number(word, options_.timeout_seconds, 1);
+        if (word == "--homes") return number(word, options_.homes_max, 0);
         if (word == "--dir") return values(word, options_.folders);
         if (word == "--set") {
             std::vector<std::string> names;
@@ -98,12 +100,12 @@ private:
         return to.size() > before || fail(option + " needs a value");
     }
 
-    bool timeout(const std::string& option) {
+    bool number(const std::string& option, u32& to, u32 least) {
         std::string text;
         if (!value(option, text)) return false;
-        const std::optional<u64> seconds = parse_integer(text, 16);
-        if (!seconds || *seconds == 0) return fail(option + ": not a number of seconds: " + text);
-        options_.timeout_seconds = static_cast<u32>(*seconds);
+        const std::optional<u64> parsed = parse_integer(text, 16);
+        if (!parsed || *parsed < least) return fail(option + ": not a number it takes: " + text);
+        to = static_cast<u32>(*parsed);
         return true;
     }
 

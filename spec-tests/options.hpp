@@ -23,6 +23,7 @@ struct Options {
     bool verbose = false;
     bool help = false;
     u32 timeout_seconds = 120;  // of one script
+    u32 homes_max = 16;         // a stress mode of the code generator
 };
 
 extern const std::string_view usage;

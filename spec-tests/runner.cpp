@@ -30,7 +30,9 @@ Verdict verdict(std::string problem) {
 }
 
 std::string refusal(Error error) {
-    return std::string{name(error_class(error.code))} + ": " + describe(error);
+    const std::string kind{name(error_class(error.code))};
+    const std::string text = describe(error);
+    return text.starts_with(kind) ? text : kind + ": " + text;
 }
 
 std::string describe(const engine::Outcome& outcome) {
