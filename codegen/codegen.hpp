@@ -1,15 +1,17 @@
-// P1: one trusting forward pass from a validated body to machine code. Codegen is a sink of the walk
-// (validator/sink.hpp) and a template over the target's macro assembler, so no operation costs a virtual
-// call and a second target is a second Masm. What it keeps while it goes:
+// P1: one trusting forward pass from a validated body to machine code. Codegen is a sink of the
+// walk (validator/sink.hpp) and a template over the target's macro assembler, so no operation costs
+// a virtual call and a second target is a second Masm. What it keeps while it goes:
 //
 //   operands_  what it knows of each value on the operand stack, mostly not yet in a register
 //   state_     for each home register, whether it and its slot are up to date
 //   controls_  the open blocks; a block's label carries a HomeState and nothing else
 //
 // Rules that make it right:
-//   - A temporary register belongs to at most one operand. Operands deeper than `window` from the top, and
+//   - A temporary register belongs to at most one operand. Operands deeper than `window` from the
+//   top, and
 //     all below an open block, are constants, slots, or locals that the block does not set.
-//   - Flags and pending loads exist only while the operations that follow cannot disturb them (`at`).
+//   - Flags and pending loads exist only while the operations that follow cannot disturb them
+//   (`at`).
 //   - An i32 in a register has a clear upper half; a slot's upper half means nothing.
 //   - Only `guest_memory` builds an operand of the guest's memory.
 // Members are defined by family in emit_*.hpp and instantiated in <target>/instantiate.cpp.
@@ -39,7 +41,7 @@ struct ChunkTables {
     std::vector<CallFixup> calls;
 };
 
-template <class Masm>
+template <class Masm>  // a MacroAssembler, see codegen/masm.hpp
 class Codegen {
 public:
     using Gp = typename Masm::Gp;
@@ -82,7 +84,8 @@ public:
 #define WRUN_PARAMS_table_table (TableIndex to, TableIndex from)
 #define WRUN_PARAMS_heap_type (ValType type)
 #define WRUN_PARAMS_types (ValType type)
-#define WRUN_OP(name, prefix, code, text, immediates, ...) void emit_##name WRUN_PARAMS_##immediates;
+#define WRUN_OP(name, prefix, code, text, immediates, ...) \
+    void emit_##name WRUN_PARAMS_##immediates;
 #define WRUN_LATER_OP(...)
 #define WRUN_LATER_PREFIX(...)
 #include "decoder/ops.def"
@@ -105,10 +108,10 @@ private:
 
     struct Control {
         ControlKind kind{};
-        bool has_target = false;      // `target` is fixed: a branch has been made, or it is a loop
-        u32 height = 0;               // operands below its parameters
-        u32 slot_height = 0;          // the same in slots
-        u32 lazy_base = 0;            // to restore at its end
+        bool has_target = false;  // `target` is fixed: a branch has been made, or it is a loop
+        u32 height = 0;           // operands below its parameters
+        u32 slot_height = 0;      // the same in slots
+        u32 lazy_base = 0;        // to restore at its end
         std::span<const ValType> params;
         std::span<const ValType> results;
         HomeState target;
@@ -363,9 +366,9 @@ private:
     u32 body_begin_ = 0;
     u32 op_offset_ = 0;
     const u8* next_ = nullptr;
-    u32 saved_count_ = 0;       // callee-saved homes pushed
-    u32 stack_arg_slots_ = 0;   // arguments this function pops
-    u32 block_cursor_ = 0;      // into summary_->blocks
+    u32 saved_count_ = 0;      // callee-saved homes pushed
+    u32 stack_arg_slots_ = 0;  // arguments this function pops
+    u32 block_cursor_ = 0;     // into summary_->blocks
     u32 table_stamp_ = 0;
     bool reachable_ = true;
     HomeMap homes_;
@@ -376,8 +379,8 @@ private:
     u32 free_float_ = 0;
     std::vector<Operand> operands_;
     u32 slot_height_ = 0;
-    u32 lazy_base_ = 0;        // operands below are constants, slots or locals not set here
-    u32 pending_loads_ = 0;    // how many operands are Loc::load; all within the window
+    u32 lazy_base_ = 0;      // operands below are constants, slots or locals not set here
+    u32 pending_loads_ = 0;  // how many operands are Loc::load; all within the window
     bool pending_flags_ = false;
     std::vector<Control> controls_;
     std::vector<TrapStub> trap_stubs_;

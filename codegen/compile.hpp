@@ -1,6 +1,7 @@
-// Validated functions → machine code, one thread's worth: a FunctionCompiler appends functions to its own
-// buffer and notes trap rows and calls to be linked. The engine runs several side by side and lays their
-// chunks out in one image. Code is position-independent; only the rel32 of direct calls is left open.
+// Validated functions → machine code, one thread's worth: a FunctionCompiler appends functions to
+// its own buffer and notes trap rows and calls to be linked. The engine runs several side by side
+// and lays their chunks out in one image. Code is position-independent; only the rel32 of direct
+// calls is left open.
 #pragma once
 
 #include <memory>
@@ -22,13 +23,15 @@ struct CompileOptions {
     u32 float_homes_max = 16;
 };
 
-/// A direct call to be linked: `rel32` at `code_offset` (its four bytes) must reach `callee`'s entry.
+/// A direct call to be linked: `rel32` at `code_offset` (its four bytes) must reach `callee`'s
+/// entry.
 struct CallFixup {
     u32 code_offset;  // from the start of the chunk
     FuncIndex callee;
 };
 
-/// What one compiler has produced since its last clear(). Offsets count from the start of the chunk.
+/// What one compiler has produced since its last clear(). Offsets count from the start of the
+/// chunk.
 struct CodeChunk {
     std::span<const u8> code;
     std::span<const runtime::FunctionCode> functions;  // in the order compiled

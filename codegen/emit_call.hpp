@@ -1,13 +1,13 @@
-// Codegen: calls. Everything that does not survive a call is saved before it; arguments move in parallel to
-// where docs/abi.md wants them; results come back as operands.
+// Codegen: calls. Everything that does not survive a call is saved before it; arguments move in
+// parallel to where docs/abi.md wants them; results come back as operands.
 #pragma once
 
 #include "codegen/emit_float.hpp"
 
 namespace wrun::codegen {
 
-/// Register-to-register moves that happen at once: whatever is still to be read is never overwritten. At
-/// most eight of them, so the quadratic search is bounded.
+/// Register-to-register moves that happen at once: whatever is still to be read is never
+/// overwritten. At most eight of them, so the quadratic search is bounded.
 template <class Masm>
 void Codegen<Masm>::parallel_moves(std::span<Move> moves) {
     u32 left = 0;
@@ -30,10 +30,11 @@ void Codegen<Masm>::parallel_moves(std::span<Move> moves) {
             progress = true;
         }
         if (progress) continue;
-        // Only cycles are left: exchange one edge; whoever wanted either register finds it in the other.
+        // Only cycles are left: exchange one edge; whoever wanted either register finds it in the
+        // other.
         for (Move& move : moves) {
             if (move.done) continue;
-            masm_.xchg_rr(static_cast<Gp>(move.to), static_cast<Gp>(move.from));
+            masm_.exchange(static_cast<Gp>(move.to), static_cast<Gp>(move.from));
             const u8 to = move.to;
             const u8 from = move.from;
             move.done = true;
@@ -80,7 +81,7 @@ void Codegen<Masm>::parallel_moves_fp(std::span<Move> moves) {
         // A cycle: park one value in the integer scratch register.
         for (Move& first : moves) {
             if (first.done) continue;
-            masm_.mov_gf(true, Masm::scratch, Fp{first.to});
+            masm_.float_to_bits(true, Masm::scratch, Fp{first.to});
             u8 hole = first.to;
             for (;;) {
                 Move* next = nullptr;
@@ -90,7 +91,7 @@ void Codegen<Masm>::parallel_moves_fp(std::span<Move> moves) {
                 next->done = true;
                 --left;
                 if (next->from == first.to) {
-                    masm_.mov_fg(true, Fp{hole}, Masm::scratch);
+                    masm_.bits_to_float(true, Fp{hole}, Masm::scratch);
                     break;
                 }
                 masm_.fmove(Fp{hole}, Fp{next->from});
@@ -111,8 +112,9 @@ void Codegen<Masm>::save_for_call() {
     state_.slot |= lost & state_.reg;
 }
 
-/// Takes the arguments off the stack and puts them where the callee wants them; `record` moves to the
-/// record register with them. Answers the number of stack slots reserved, which the callee pops.
+/// Takes the arguments off the stack and puts them where the callee wants them; `record` moves to
+/// the record register with them. Answers the number of stack slots reserved, which the callee
+/// pops.
 template <class Masm>
 u32 Codegen<Masm>::place_arguments(std::span<const ValType> types, std::optional<Gp> record) {
     const HomeRegisters& registers = Masm::home_registers();
@@ -156,8 +158,8 @@ u32 Codegen<Masm>::place_arguments(std::span<const ValType> types, std::optional
             ++position;
             continue;
         }
-        const u8 to = is_float ? registers.float_arguments[position]
-                               : registers.integer_arguments[position];
+        const u8 to =
+            is_float ? registers.float_arguments[position] : registers.integer_arguments[position];
         ++position;
         std::optional<u8> from;
         if (operand.loc == Loc::reg) {
@@ -216,11 +218,11 @@ void Codegen<Masm>::after_call(std::span<const ValType> results) {
             }
         } else {
             Operand& operand = push(Loc::slot, kind);
-            masm_.mov_rm(true, Masm::scratch,
-                Mem::at(Masm::context, offsetof(runtime::Context, results)));
-            masm_.mov_rm(true, Masm::scratch,
+            masm_.load_word(
+                true, Masm::scratch, Mem::at(Masm::context, offsetof(runtime::Context, results)));
+            masm_.load_word(true, Masm::scratch,
                 Mem::at(Masm::scratch, static_cast<i32>(buffer_slot * runtime::slot_bytes)));
-            masm_.mov_mr(true, operand_mem(operand.slot), Masm::scratch);
+            masm_.store_word(true, operand_mem(operand.slot), Masm::scratch);
         }
         buffer_slot += type.slots();
     }
@@ -235,12 +237,12 @@ void Codegen<Masm>::emit_call(FuncIndex func) {
     save_for_call();
     place_arguments(params, std::nullopt);
     if (module_.is_import(func)) {
-        masm_.mov_rm(true, Masm::record,
+        masm_.load_word(true, Masm::record,
             Mem::at(Masm::context,
                 static_cast<i32>(layout_.imported_functions + func.value * sizeof(void*))));
-        masm_.call_m(Mem::at(Masm::context, offsetof(runtime::Context, switch_call)));
+        masm_.call_through(Mem::at(Masm::context, offsetof(runtime::Context, switch_call)));
     } else {
-        tables_.calls.push_back({masm_.call_rel32(), func});
+        tables_.calls.push_back({masm_.call_direct(), func});
     }
     after_call(results);
 }
@@ -253,13 +255,14 @@ void Codegen<Masm>::emit_call_indirect(CallIndirect target) {
     const Mem element =
         table_element(target.table, index.reg, runtime::TrapCode::undefined_element);
     const Gp record = index.owned ? index.reg : alloc();
-    masm_.mov_rm(true, record, element);
+    masm_.load_word(true, record, element);
     // The type the callee must have, as the engine numbers it.
-    masm_.mov_rm(true, Masm::scratch, Mem::at(Masm::context, offsetof(runtime::Context, type_ids)));
-    masm_.mov_rm(false, Masm::scratch,
+    masm_.load_word(
+        true, Masm::scratch, Mem::at(Masm::context, offsetof(runtime::Context, type_ids)));
+    masm_.load_word(false, Masm::scratch,
         Mem::at(Masm::scratch, static_cast<i32>(target.type.value * sizeof(u32))));
-    masm_.compare_mem(false, Mem::at(record, offsetof(runtime::FuncRecord, type_id)),
-        Src::of(Masm::scratch));
+    masm_.compare_mem(
+        false, Mem::at(record, offsetof(runtime::FuncRecord, type_id)), Src::of(Masm::scratch));
     trap_row(masm_.fault_position(), runtime::TrapCode::uninitialized_element, here());
     masm_.branch(Cond::ne, trap_label(runtime::TrapCode::indirect_call_type_mismatch));
 
@@ -272,10 +275,10 @@ void Codegen<Masm>::emit_call_indirect(CallIndirect target) {
     masm_.compare_mem(true, Mem::at(Masm::record, offsetof(runtime::FuncRecord, context)),
         Src::of(Masm::context));
     masm_.branch(Cond::ne, other);
-    masm_.call_m(Mem::at(Masm::record, offsetof(runtime::FuncRecord, code)));
+    masm_.call_through(Mem::at(Masm::record, offsetof(runtime::FuncRecord, code)));
     masm_.jump(done);
     masm_.bind(other);
-    masm_.call_m(Mem::at(Masm::context, offsetof(runtime::Context, switch_call)));
+    masm_.call_through(Mem::at(Masm::context, offsetof(runtime::Context, switch_call)));
     masm_.bind(done);
     after_call(results);
 }
@@ -301,7 +304,7 @@ void Codegen<Masm>::call_helper(
     const ValType type = result == Kind::bottom ? type_bottom : ValType{result};
     after_call(std::span{&type, result == Kind::bottom ? 0u : 1u});
     if (result == Kind::i32) {
-        masm_.mov_rr(false, Masm::integer_result, Masm::integer_result);
+        masm_.clear_upper(Masm::integer_result, Masm::integer_result);
     }
 }
 

@@ -1,7 +1,7 @@
-// Codegen: blocks, branches, joins, select. A label's state is two masks over the home registers; the first
-// branch to a forward label fixes them, every later one conforms on its own edge. Results of a block travel
-// in the first integer and the first floating result register, further ones in their canonical slots; the
-// parameters of a loop all in their slots.
+// Codegen: blocks, branches, joins, select. A label's state is two masks over the home registers;
+// the first branch to a forward label fixes them, every later one conforms on its own edge. Results
+// of a block travel in the first integer and the first floating result register, further ones in
+// their canonical slots; the parameters of a loop all in their slots.
 #pragma once
 
 #include "codegen/emit_memory.hpp"
@@ -67,8 +67,8 @@ template <class Masm>
 void Codegen<Masm>::enter_block(ControlKind kind, BlockType type) {
     Control& control = push_control(kind, type);
     const BlockSummary* block = next_block_summary(kind == ControlKind::loop);
-    flush_for_block(block != nullptr ? block->set : LocalSet{}, kind != ControlKind::block,
-        control.height);
+    flush_for_block(
+        block != nullptr ? block->set : LocalSet{}, kind != ControlKind::block, control.height);
     lazy_base_ = control.height;
     if (kind == ControlKind::if_) control.else_state = state_;
     if (kind == ControlKind::loop) {
@@ -80,8 +80,8 @@ void Codegen<Masm>::enter_block(ControlKind kind, BlockType type) {
     }
 }
 
-/// What a loop's head claims of each home: a register for what the loop uses and no call inside destroys,
-/// a slot for what a call inside does destroy, as it was for the rest.
+/// What a loop's head claims of each home: a register for what the loop uses and no call inside
+/// destroys, a slot for what a call inside does destroy, as it was for the rest.
 template <class Masm>
 HomeState Codegen<Masm>::loop_state(const BlockSummary& block) const noexcept {
     HomeState result;
@@ -123,7 +123,8 @@ void Codegen<Masm>::fix_target(Control& target) {
 
 template <class Masm>
 bool Codegen<Masm>::edge_is_empty(const Control& target) const noexcept {
-    if (((target.target.slot & ~state_.slot) | (target.target.reg & ~state_.reg)) != 0) return false;
+    if (((target.target.slot & ~state_.slot) | (target.target.reg & ~state_.reg)) != 0)
+        return false;
     const auto types = target.label_types();
     if (types.empty()) return true;
     // One value that is in its register already.
@@ -133,8 +134,8 @@ bool Codegen<Masm>::edge_is_empty(const Control& target) const noexcept {
     return value.loc == Loc::reg && value.reg == reg;
 }
 
-/// Moves the label's values to where they travel and the homes to what the label claims, on this path only:
-/// what codegen knows stays as it was. Flags are lost only on paths that have read them.
+/// Moves the label's values to where they travel and the homes to what the label claims, on this
+/// path only: what codegen knows stays as it was. Flags are lost only on paths that have read them.
 template <class Masm>
 void Codegen<Masm>::emit_edge(Control& target) {
     const auto types = target.label_types();
@@ -167,20 +168,21 @@ void Codegen<Masm>::emit_edge(Control& target) {
     }
 }
 
-/// A result of the function that found no register: into the result buffer. Only the scratch register is
-/// free here, and it holds the buffer's address.
+/// A result of the function that found no register: into the result buffer. Only the scratch
+/// register is free here, and it holds the buffer's address.
 template <class Masm>
 void Codegen<Masm>::store_result(u32 slot, const Operand& value) {
-    masm_.mov_rm(
+    masm_.load_word(
         true, Masm::scratch, Mem::at(Masm::context, offsetof(runtime::Context, results)));
     const i32 disp = static_cast<i32>(slot * runtime::slot_bytes);
     const Mem to = Mem::at(Masm::scratch, disp);
     const bool wide = value.is_wide();
     const u8 home = value.loc == Loc::local ? home_of(value.index()) : no_home;
     if (value.is_constant()) {
-        masm_.mov_mi(false, to, static_cast<i32>(value.bits));
+        masm_.store_word_imm(false, to, static_cast<i32>(value.bits));
         if (wide) {
-            masm_.mov_mi(false, Mem::at(Masm::scratch, disp + 4), static_cast<i32>(value.bits >> 32));
+            masm_.store_word_imm(
+                false, Mem::at(Masm::scratch, disp + 4), static_cast<i32>(value.bits >> 32));
         }
     } else if (value.loc == Loc::reg || (home != no_home && ((state_.reg >> home) & 1) != 0)) {
         store_to(to, value);
@@ -234,7 +236,7 @@ Cond Codegen<Masm>::pop_condition() {
 template <class Masm>
 void Codegen<Masm>::emit_unreachable() {
     trap_row(masm_.position(), runtime::TrapCode::unreachable, here());
-    masm_.ud2_();
+    masm_.trap();
     reachable_ = false;
 }
 
@@ -268,7 +270,8 @@ template <class Masm>
 void Codegen<Masm>::restore_entry(const Control& control) {
     truncate(control.height, control.slot_height);
     lazy_base_ = control.height;
-    for (const ValType type : control.params) push(Loc::slot, type.kind());
+    for (const ValType type : control.params)
+        push(Loc::slot, type.kind());
     state_ = control.else_state;
     reachable_ = true;
 }
@@ -322,9 +325,11 @@ void Codegen<Masm>::emit_end() {
     }
     truncate(control.height, control.slot_height);
     if (control.kind == ControlKind::loop || !control.has_target) {
-        // No path comes here, but the specification types what follows: any consistent state will do.
+        // No path comes here, but the specification types what follows: any consistent state will
+        // do.
         lazy_base_ = control.lazy_base;
-        for (const ValType type : control.results) push(Loc::slot, type.kind());
+        for (const ValType type : control.results)
+            push(Loc::slot, type.kind());
     } else {
         masm_.bind(control.label);
         state_ = control.target;
@@ -397,7 +402,8 @@ void Codegen<Masm>::emit_br_table(LabelTable labels) {
         masm_.branch(Cond::ge_u, otherwise);
         masm_.jump_through_table(table, index.reg, address);
         masm_.bind(table);
-        for (u32 i = 0; i < labels.count; ++i) masm_.label_field(label_for(next_depth()));
+        for (u32 i = 0; i < labels.count; ++i)
+            masm_.label_field(label_for(next_depth()));
         release(address);
     }
     masm_.bind(otherwise);

@@ -74,7 +74,7 @@ template <class Masm>
 void Codegen<Masm>::float_sqrt(Kind kind) {
     const HeldFp held = use_fp(pop());
     const Fp to = destination_fp(kind, held);
-    masm_.sse_rr(detail::is_wide(kind), Masm::FloatOp::sqrt, to, held.reg);
+    masm_.fsqrt(detail::is_wide(kind), to, held.reg);
     push_fp(kind, to);
 }
 
@@ -117,16 +117,15 @@ void Codegen<Masm>::convert_int_to_float(Kind from, Kind to_kind, bool is_signed
         masm_.convert_u64_to_float(is_f64, to, held.reg, spare);
         release(spare);
     } else {
-        // The conversion writes only the low half: clearing first breaks the false dependency.
-        masm_.fzero(to);
         // An unsigned i32 is a non-negative i64 in its register.
-        masm_.cvtsi2s(is_f64, from == Kind::i64 || !is_signed, to, held.reg);
+        masm_.int_to_float(is_f64, from == Kind::i64 || !is_signed, to, held.reg);
     }
     release(held);
     push_fp(to_kind, to);
 }
 
-/// Truncation that traps: convert first, look only when the answer is the one that means "no answer".
+/// Truncation that traps: convert first, look only when the answer is the one that means "no
+/// answer".
 template <class Masm>
 void Codegen<Masm>::truncate_float(Kind from, Kind to_kind, bool is_signed, bool saturate) {
     if (saturate) return truncate_saturating(from, to_kind, is_signed);
@@ -135,7 +134,7 @@ void Codegen<Masm>::truncate_float(Kind from, Kind to_kind, bool is_signed, bool
     const Gp to = alloc();
     if (is_signed) {
         const bool wide = to_kind == Kind::i64;
-        masm_.cvtts2si(from_f64, wide, to, held.reg);
+        masm_.float_to_int(from_f64, wide, to, held.reg);
         trunc_stubs_.push_back({{}, {}, held.reg, to, from_f64, wide, here()});
         TruncStub& stub = trunc_stubs_.back();
         masm_.branch_if_minimum(wide, to, stub.entry);
@@ -159,16 +158,16 @@ void Codegen<Masm>::truncate_float(Kind from, Kind to_kind, bool is_signed, bool
     if (to_i64) {
         masm_.trunc_u64(from_f64, to, held.reg, bound);
     } else {
-        masm_.cvtts2si(from_f64, true, to, held.reg);
-        masm_.mov_rr(false, to, to);
+        masm_.float_to_int(from_f64, true, to, held.reg);
+        masm_.clear_upper(to, to);
     }
     release(bound);
     release(held);
     push_reg(to_kind, to);
 }
 
-/// Bound at the function's end: `result` is the smallest integer, either rightly or because the source
-/// is NaN or out of range.
+/// Bound at the function's end: `result` is the smallest integer, either rightly or because the
+/// source is NaN or out of range.
 template <class Masm>
 void Codegen<Masm>::emit_trunc_stub(TruncStub& stub) {
     masm_.bind(stub.entry);
@@ -178,16 +177,16 @@ void Codegen<Masm>::emit_trunc_stub(TruncStub& stub) {
     };
     masm_.fcompare(stub.from_f64, stub.source, FpSrc{false, stub.source, {}});
     masm_.branch_unordered(trap(runtime::TrapCode::invalid_conversion));
-    // In range iff the source lies above the first float that is too small (f64 → i32: -2^31 - 1, and
-    // whatever lies between truncates to -2^31), else iff it is -2^n itself.
+    // In range iff the source lies above the first float that is too small (f64 → i32: -2^31 - 1,
+    // and whatever lies between truncates to -2^31), else iff it is -2^n itself.
     const bool exclusive = stub.from_f64 && !stub.wide;
     const u64 bits = stub.from_f64 ? (stub.wide ? 0xc3e0'0000'0000'0000 : 0xc1e0'0000'0020'0000)
                                    : (stub.wide ? 0xdf00'0000 : 0xcf00'0000);
     masm_.push_bits(bits);
     masm_.fcompare(stub.from_f64, stub.source, FpSrc{true, {}, masm_.pushed()});
     masm_.drop_stack(runtime::slot_bytes);
-    masm_.branch(exclusive ? Cond::f_not_gt : Cond::f_not_ge,
-        trap(runtime::TrapCode::integer_overflow));
+    masm_.branch(
+        exclusive ? Cond::f_not_gt : Cond::f_not_ge, trap(runtime::TrapCode::integer_overflow));
     // Not too small, so a source that is not negative was too large.
     masm_.push_bits(0);
     masm_.fcompare(stub.from_f64, stub.source, FpSrc{true, {}, masm_.pushed()});
@@ -217,13 +216,13 @@ void Codegen<Masm>::reinterpret(Kind to_kind) {
     if (to_kind == Kind::f32 || to_kind == Kind::f64) {
         const Held held = use(operand);
         const Fp to = destination_fp(to_kind, {});
-        masm_.mov_fg(wide, to, held.reg);
+        masm_.bits_to_float(wide, to, held.reg);
         release(held);
         return push_fp(to_kind, to);
     }
     const HeldFp held = use_fp(operand);
     const Gp to = destination(to_kind, {});
-    masm_.mov_gf(wide, to, held.reg);
+    masm_.float_to_bits(wide, to, held.reg);
     release(held);
     push_reg(to_kind, to);
 }
@@ -239,16 +238,16 @@ void Codegen<Masm>::emit_f64_const(u64 bits) {
     push_constant(Kind::f64, bits);
 }
 
-#define WRUN_EMIT_FLOATS(name, call)                                \
-    template <class Masm>                                           \
-    void Codegen<Masm>::emit_f32_##name() {                         \
-        constexpr Kind kind = Kind::f32;                            \
-        call;                                                       \
-    }                                                               \
-    template <class Masm>                                           \
-    void Codegen<Masm>::emit_f64_##name() {                         \
-        constexpr Kind kind = Kind::f64;                            \
-        call;                                                       \
+#define WRUN_EMIT_FLOATS(name, call)        \
+    template <class Masm>                   \
+    void Codegen<Masm>::emit_f32_##name() { \
+        constexpr Kind kind = Kind::f32;    \
+        call;                               \
+    }                                       \
+    template <class Masm>                   \
+    void Codegen<Masm>::emit_f64_##name() { \
+        constexpr Kind kind = Kind::f64;    \
+        call;                               \
     }
 
 WRUN_EMIT_FLOATS(add, float_arith(kind, Masm::FloatOp::add))
@@ -292,14 +291,14 @@ template <class Masm>
 void Codegen<Masm>::emit_f32_demote_f64() {
     const HeldFp held = use_fp(pop());
     const Fp to = destination_fp(Kind::f32, held);
-    masm_.cvts2s(true, to, held.reg);
+    masm_.float_to_float(true, to, held.reg);
     push_fp(Kind::f32, to);
 }
 template <class Masm>
 void Codegen<Masm>::emit_f64_promote_f32() {
     const HeldFp held = use_fp(pop());
     const Fp to = destination_fp(Kind::f64, held);
-    masm_.cvts2s(false, to, held.reg);
+    masm_.float_to_float(false, to, held.reg);
     push_fp(Kind::f64, to);
 }
 

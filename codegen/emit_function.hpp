@@ -55,8 +55,7 @@ void Codegen<Masm>::begin_function(FuncIndex func, const FunctionSummary& summar
     pool_.clear();
 
     const HomeRegisters& registers = Masm::home_registers();
-    homes_.assign(
-        summary, registers, options_.integer_homes_max, options_.float_homes_max);
+    homes_.assign(summary, registers, options_.integer_homes_max, options_.float_homes_max);
     saved_count_ = 0;
     int_temps_ = Masm::integer_temps;
     float_temps_ = Masm::float_temps;
@@ -68,7 +67,8 @@ void Codegen<Masm>::begin_function(FuncIndex func, const FunctionSummary& summar
             int_temps_ |= 1u << registers.reg[i];
         }
     }
-    for (u32 i = registers.integer_count; i < registers.integer_count + registers.float_count; ++i) {
+    for (u32 i = registers.integer_count; i < registers.integer_count + registers.float_count;
+         ++i) {
         if (((homes_.assigned() >> i) & 1) == 0) float_temps_ |= 1u << registers.reg[i];
     }
     free_ = int_temps_;
@@ -100,7 +100,8 @@ void Codegen<Masm>::emit_prologue() {
         masm_.branch(Cond::lt_u, trap_label(runtime::TrapCode::stack_overflow));
     }
     for (u32 i = 0; i < registers.callee_saved_count; ++i) {
-        if (((homes_.assigned() >> i) & 1) != 0) masm_.push_r(static_cast<Gp>(registers.reg[i]));
+        if (((homes_.assigned() >> i) & 1) != 0)
+            masm_.push_saved(static_cast<Gp>(registers.reg[i]));
     }
     if (frame_bytes != 0) masm_.reserve_stack(frame_bytes);
     emit_parameters();
@@ -123,12 +124,12 @@ void Codegen<Masm>::emit_parameters() {
         const ValType type = params_[local];
         const bool is_float = type.is_float();
         u32& position = is_float ? floats : integers;
-        if (position >= (is_float ? registers.float_argument_count
-                                  : registers.integer_argument_count)) {
+        if (position >=
+            (is_float ? registers.float_argument_count : registers.integer_argument_count)) {
             continue;
         }
-        const u8 from = is_float ? registers.float_arguments[position]
-                                 : registers.integer_arguments[position];
+        const u8 from =
+            is_float ? registers.float_arguments[position] : registers.integer_arguments[position];
         ++position;
         const bool wide = detail::is_wide(type.kind());
         const u8 home = home_of(local);
@@ -136,7 +137,7 @@ void Codegen<Masm>::emit_parameters() {
             if (is_float) {
                 masm_.fstore(wide, local_mem(local), Fp{from});
             } else {
-                masm_.mov_mr(wide, local_mem(local), static_cast<Gp>(from));
+                masm_.store_word(wide, local_mem(local), static_cast<Gp>(from));
             }
         } else if (is_float) {
             float_moves[float_move_count++] = {homes_.home(home).reg, from, true, false};
@@ -152,8 +153,8 @@ void Codegen<Masm>::emit_parameters() {
         const ValType type = params_[local];
         const bool is_float = type.is_float();
         u32& position = is_float ? floats : integers;
-        if (position++ < (is_float ? registers.float_argument_count
-                                   : registers.integer_argument_count)) {
+        if (position++ <
+            (is_float ? registers.float_argument_count : registers.integer_argument_count)) {
             continue;
         }
         const Mem from = Mem::at(Masm::frame,
@@ -161,12 +162,12 @@ void Codegen<Masm>::emit_parameters() {
         const bool wide = detail::is_wide(type.kind());
         const u8 home = home_of(local);
         if (home == no_home) {
-            masm_.mov_rm(wide, Masm::scratch, from);
-            masm_.mov_mr(wide, local_mem(local), Masm::scratch);
+            masm_.load_word(wide, Masm::scratch, from);
+            masm_.store_word(wide, local_mem(local), Masm::scratch);
         } else if (is_float) {
             masm_.fload(wide, home_fp(home), from);
         } else {
-            masm_.mov_rm(wide, home_reg(home), from);
+            masm_.load_word(wide, home_reg(home), from);
         }
     }
     stack_arg_slots_ = stack_slot;
@@ -190,7 +191,7 @@ void Codegen<Masm>::zero_locals() {
     const u32 count = summary_->local_count - declared;
     if (count <= unrolled_max) {
         for (u32 local = declared; local < summary_->local_count; ++local) {
-            if (home_of(local) == no_home) masm_.mov_mi(true, local_mem(local), 0);
+            if (home_of(local) == no_home) masm_.store_word_imm(true, local_mem(local), 0);
         }
         return;
     }
@@ -204,7 +205,7 @@ void Codegen<Masm>::emit_epilogue() {
     u32 k = 0;
     for (u32 i = 0; i < registers.callee_saved_count; ++i) {
         if (((homes_.assigned() >> i) & 1) == 0) continue;
-        masm_.mov_rm(true, static_cast<Gp>(registers.reg[i]),
+        masm_.load_word(true, static_cast<Gp>(registers.reg[i]),
             Mem::at(Masm::frame, -static_cast<i32>(runtime::slot_bytes * ++k)));
     }
     masm_.leave_frame(stack_arg_slots_ * runtime::slot_bytes);
@@ -231,7 +232,7 @@ void Codegen<Masm>::finish_function() {
     for (TrapStub& stub : trap_stubs_) {
         masm_.bind(stub.label);
         trap_row(masm_.position(), stub.code, stub.where);
-        masm_.ud2_();
+        masm_.trap();
     }
     if (pool_.empty()) return;
     masm_.align_code(runtime::slot_bytes);

@@ -137,8 +137,7 @@ void Codegen<Masm>::integer_divide(Kind kind, typename Masm::DivisionOp op) {
         }
         if (b.bits - 1 <= 0x7fff'ffff) {
             const Gp to = destination(kind, held);
-            masm_.alu(
-                wide, AluOp::and_, to, held.reg, Src::of(static_cast<i32>(b.bits - 1)));
+            masm_.alu(wide, AluOp::and_, to, held.reg, Src::of(static_cast<i32>(b.bits - 1)));
             return push_reg(kind, to);
         }
         release(held);
@@ -151,7 +150,8 @@ void Codegen<Masm>::integer_divide(Kind kind, typename Masm::DivisionOp op) {
     const auto in = [](const Operand& operand, Gp reg) {
         return operand.loc == Loc::reg && operand.reg == to_underlying(reg);
     };
-    // The divisor must survive in neither of the two fixed registers; the scratch register is free here.
+    // The divisor must survive in neither of the two fixed registers; the scratch register is free
+    // here.
     Gp divisor = Masm::scratch;
     const bool divisor_moves = in(b, Masm::dividend) || in(b, Masm::remainder);
     if (divisor_moves) {
@@ -194,9 +194,8 @@ void Codegen<Masm>::integer_compare(Kind kind, Cond cond) {
         cond = mirror(cond);
     }
     Held right;
-    const bool left_in_memory =
-        a.loc == Loc::load || a.loc == Loc::slot ||
-        (a.loc == Loc::local && home_of(a.index()) == no_home);
+    const bool left_in_memory = a.loc == Loc::load || a.loc == Loc::slot ||
+                                (a.loc == Loc::local && home_of(a.index()) == no_home);
     if (left_in_memory && b.loc != Loc::load) {
         Held left;
         const Src memory = use_src(a, left);
@@ -251,12 +250,12 @@ void Codegen<Masm>::integer_extend(Kind to_kind, Extend op) {
     const Gp to = destination(to_kind, held);
     const bool wide = detail::is_wide(to_kind);
     switch (op) {
-        case Extend::s8: masm_.movsx8_rr(wide, to, held.reg); break;
-        case Extend::s16: masm_.movsx16_rr(wide, to, held.reg); break;
-        case Extend::s32: masm_.movsxd_rr(to, held.reg); break;
+        case Extend::s8: masm_.sign_extend(8, wide, to, held.reg); break;
+        case Extend::s16: masm_.sign_extend(16, wide, to, held.reg); break;
+        case Extend::s32: masm_.sign_extend(32, true, to, held.reg); break;
         // An i32 in a register has a clear upper half: a temporary is an i64 as it stands.
         case Extend::u32_:
-            if (to != held.reg) masm_.mov_rr(false, to, held.reg);
+            if (to != held.reg) masm_.clear_upper(to, held.reg);
             break;
     }
     push_reg(to_kind, to);
@@ -273,21 +272,21 @@ void Codegen<Masm>::emit_i64_const(i64 value) {
     push_constant(Kind::i64, static_cast<u64>(value));
 }
 
-#define WRUN_EMIT(name, call)               \
-    template <class Masm>                   \
-    void Codegen<Masm>::emit_##name() {     \
-        call;                               \
+#define WRUN_EMIT(name, call)           \
+    template <class Masm>               \
+    void Codegen<Masm>::emit_##name() { \
+        call;                           \
     }
-#define WRUN_EMIT_BOTH(name, call)                                  \
-    template <class Masm>                                           \
-    void Codegen<Masm>::emit_i32_##name() {                         \
-        constexpr Kind kind = Kind::i32;                            \
-        call;                                                       \
-    }                                                               \
-    template <class Masm>                                           \
-    void Codegen<Masm>::emit_i64_##name() {                         \
-        constexpr Kind kind = Kind::i64;                            \
-        call;                                                       \
+#define WRUN_EMIT_BOTH(name, call)          \
+    template <class Masm>                   \
+    void Codegen<Masm>::emit_i32_##name() { \
+        constexpr Kind kind = Kind::i32;    \
+        call;                               \
+    }                                       \
+    template <class Masm>                   \
+    void Codegen<Masm>::emit_i64_##name() { \
+        constexpr Kind kind = Kind::i64;    \
+        call;                               \
     }
 
 WRUN_EMIT_BOTH(add, integer_alu(kind, AluOp::add))
@@ -333,7 +332,7 @@ void Codegen<Masm>::emit_i32_wrap_i64() {
     if (operand.is_constant()) return push_constant(Kind::i32, static_cast<u32>(operand.bits));
     const Held held = use(operand);
     const Gp to = destination(Kind::i32, held);
-    masm_.mov_rr(false, to, held.reg);  // even onto itself: it clears the upper half
+    masm_.clear_upper(to, held.reg);  // even onto itself: it clears the upper half
     push_reg(Kind::i32, to);
 }
 

@@ -5,9 +5,10 @@
 
 namespace wrun::codegen {
 
-/// The one place that builds an operand of the guest's memory. `address` is an i32, popped; `held` keeps
-/// its register until the access has been emitted. base + index (32 bits, upper half clear) + offset stays
-/// within the reservation of 8 GiB and more, so no sum can wrap and no access can miss the guard.
+/// The one place that builds an operand of the guest's memory. `address` is an i32, popped; `held`
+/// keeps its register until the access has been emitted. base + index (32 bits, upper half clear) +
+/// offset stays within the reservation of 8 GiB and more, so no sum can wrap and no access can miss
+/// the guard.
 template <class Masm>
 auto Codegen<Masm>::guest_memory(const MemArg& arg, const Operand& address, Held& held) -> Mem {
     held = {};
@@ -25,7 +26,7 @@ auto Codegen<Masm>::guest_memory(const MemArg& arg, const Operand& address, Held
         return Mem::at(Masm::memory_base, held.reg, 0, static_cast<i32>(arg.offset));
     }
     masm_.move_imm(Masm::scratch, arg.offset);
-    masm_.alu_rr(true, Masm::AluOp::add, Masm::scratch, held.reg);
+    masm_.alu(true, AluOp::add, Masm::scratch, Masm::scratch, Src::of(held.reg));
     return Mem::at(Masm::memory_base, Masm::scratch, 0, 0);
 }
 
@@ -52,17 +53,18 @@ void Codegen<Masm>::load_float(Kind kind, MemArg arg) {
     push_fp(kind, to);
 }
 
-/// A load as wide as its type need not happen yet: the operation that wants it may take it from memory.
+/// A load as wide as its type need not happen yet: the operation that wants it may take it from
+/// memory.
 template <class Masm>
 void Codegen<Masm>::load_pending(Kind kind, MemArg arg) {
     const u8 keeps = detail::keeps[*next_];
-    const bool sets_local = *next_ == info(Op::local_set).code || *next_ == info(Op::local_tee).code;
+    const bool sets_local =
+        *next_ == info(Op::local_set).code || *next_ == info(Op::local_tee).code;
     const Operand& top = operands_.back();
     if ((keeps & detail::keeps_loads) == 0 || sets_local || arg.offset > 0x7fff'ffff ||
         top.is_constant()) {
         if (kind == Kind::f32 || kind == Kind::f64) return load_float(kind, arg);
-        return load(
-            kind, kind == Kind::i64 ? Masm::LoadOp::u64_64 : Masm::LoadOp::u32_32, arg);
+        return load(kind, kind == Kind::i64 ? Masm::LoadOp::u64_64 : Masm::LoadOp::u32_32, arg);
     }
     if (pending_loads_ >= pending_loads_max) settle_loads();
     const Held held = use(pop());
@@ -79,8 +81,7 @@ void Codegen<Masm>::store(u32 bytes, MemArg arg) {
     const Operand address = pop();
     const i64 constant = static_cast<i64>(value.bits);
     const bool immediate =
-        value.is_constant() &&
-        (bytes < 8 || constant == static_cast<i32>(constant));
+        value.is_constant() && (bytes < 8 || constant == static_cast<i32>(constant));
     const Held from = immediate ? Held{} : use(value);
     Held held;
     const Mem to = guest_memory(arg, address, held);
@@ -107,10 +108,10 @@ void Codegen<Masm>::store_float(Kind kind, MemArg arg) {
     release(from);
 }
 
-#define WRUN_EMIT_MEMORY(name, call)                    \
-    template <class Masm>                               \
-    void Codegen<Masm>::emit_##name(MemArg arg) {       \
-        call;                                           \
+#define WRUN_EMIT_MEMORY(name, call)              \
+    template <class Masm>                         \
+    void Codegen<Masm>::emit_##name(MemArg arg) { \
+        call;                                     \
     }
 WRUN_EMIT_MEMORY(i32_load, load_pending(Kind::i32, arg))
 WRUN_EMIT_MEMORY(i64_load, load_pending(Kind::i64, arg))
@@ -139,14 +140,13 @@ WRUN_EMIT_MEMORY(i64_store32, store(4, arg))
 // ---- what the context reaches -----------------------------------------------------------------
 
 template <class Masm>
-auto Codegen<Masm>::context_item(
-    u32 index, u32 imported_count, u32 imported_offset, u32 own_offset, u32 own_bytes, Gp spare)
-    -> Mem {
+auto Codegen<Masm>::context_item(u32 index, u32 imported_count, u32 imported_offset, u32 own_offset,
+    u32 own_bytes, Gp spare) -> Mem {
     if (index >= imported_count) {
         return Mem::at(
             Masm::context, static_cast<i32>(own_offset + (index - imported_count) * own_bytes));
     }
-    masm_.mov_rm(true, spare,
+    masm_.load_word(true, spare,
         Mem::at(Masm::context, static_cast<i32>(imported_offset + index * sizeof(void*))));
     return Mem::at(spare);
 }
@@ -189,7 +189,7 @@ void Codegen<Masm>::emit_global_get(GlobalIndex global) {
         return push_fp(kind, to);
     }
     const Gp to = destination(kind, {});
-    masm_.mov_rm(detail::is_wide(kind), to, cell);
+    masm_.load_word(detail::is_wide(kind), to, cell);
     push_reg(kind, to);
 }
 
@@ -203,15 +203,16 @@ void Codegen<Masm>::emit_global_set(GlobalIndex global) {
         return release(held);
     }
     const Held held = use(value);
-    masm_.mov_mr(wide, global_cell(global, Masm::scratch), held.reg);
+    masm_.store_word(wide, global_cell(global, Masm::scratch), held.reg);
     release(held);
 }
 
 template <class Masm>
 void Codegen<Masm>::emit_memory_size(MemoryIndex memory) {
     const Gp to = alloc();
-    masm_.mov_rm(true, to,
-        detail::field(memory_header(memory, Masm::scratch), offsetof(runtime::MemoryHeader, bytes)));
+    masm_.load_word(true, to,
+        detail::field(
+            memory_header(memory, Masm::scratch), offsetof(runtime::MemoryHeader, bytes)));
     masm_.shift_imm(
         true, ShiftOp::shr, to, to, static_cast<u8>(std::countr_zero(limits::wasm_page_bytes)));
     push_reg(Kind::i32, to);
@@ -219,25 +220,25 @@ void Codegen<Masm>::emit_memory_size(MemoryIndex memory) {
 
 // ---- tables and references --------------------------------------------------------------------
 
-/// Checks the index against the table's size and leaves the element's address as an operand based on the
-/// scratch register.
+/// Checks the index against the table's size and leaves the element's address as an operand based
+/// on the scratch register.
 template <class Masm>
 auto Codegen<Masm>::table_element(TableIndex table, Gp index, runtime::TrapCode code) -> Mem {
     const Mem header = table_header(table, Masm::scratch);
-    masm_.compare(true, index,
-        Src::of(detail::field(header, offsetof(runtime::TableHeader, size))));
+    masm_.compare(
+        true, index, Src::of(detail::field(header, offsetof(runtime::TableHeader, size))));
     masm_.branch(Cond::ge_u, trap_label(code));
-    masm_.mov_rm(true, Masm::scratch, detail::field(header, offsetof(runtime::TableHeader, base)));
+    masm_.load_word(
+        true, Masm::scratch, detail::field(header, offsetof(runtime::TableHeader, base)));
     return Mem::at(Masm::scratch, index, 3, 0);
 }
 
 template <class Masm>
 void Codegen<Masm>::emit_table_get(TableIndex table) {
     const Held index = use(pop());
-    const Mem element =
-        table_element(table, index.reg, runtime::TrapCode::table_out_of_bounds);
+    const Mem element = table_element(table, index.reg, runtime::TrapCode::table_out_of_bounds);
     const Gp to = index.owned ? index.reg : alloc();
-    masm_.mov_rm(true, to, element);
+    masm_.load_word(true, to, element);
     push_reg(Kind::ref, to);
 }
 
@@ -247,9 +248,8 @@ void Codegen<Masm>::emit_table_set(TableIndex table) {
     const Operand index_operand = pop();
     const Held from = use(value);
     const Held index = use(index_operand);
-    const Mem element =
-        table_element(table, index.reg, runtime::TrapCode::table_out_of_bounds);
-    masm_.mov_mr(true, element, from.reg);
+    const Mem element = table_element(table, index.reg, runtime::TrapCode::table_out_of_bounds);
+    masm_.store_word(true, element, from.reg);
     release(index);
     release(from);
 }
@@ -257,7 +257,7 @@ void Codegen<Masm>::emit_table_set(TableIndex table) {
 template <class Masm>
 void Codegen<Masm>::emit_table_size(TableIndex table) {
     const Gp to = alloc();
-    masm_.mov_rm(true, to,
+    masm_.load_word(true, to,
         detail::field(table_header(table, Masm::scratch), offsetof(runtime::TableHeader, size)));
     push_reg(Kind::i32, to);
 }
@@ -277,13 +277,12 @@ template <class Masm>
 void Codegen<Masm>::emit_ref_func(FuncIndex func) {
     const Gp to = alloc();
     if (module_.is_import(func)) {
-        masm_.mov_rm(true, to,
+        masm_.load_word(true, to,
             Mem::at(Masm::context,
                 static_cast<i32>(layout_.imported_functions + func.value * sizeof(void*))));
     } else {
         const u32 index = module_.escape_index(func).value_or(0);
-        masm_.mov_rm(
-            true, to, Mem::at(Masm::context, offsetof(runtime::Context, records)));
+        masm_.load_word(true, to, Mem::at(Masm::context, offsetof(runtime::Context, records)));
         masm_.alu(true, AluOp::add, to, to,
             Src::of(static_cast<i32>(index * sizeof(runtime::FuncRecord))));
     }

@@ -79,7 +79,8 @@ void HomeMap::assign(const FunctionSummary& summary, const HomeRegisters& regist
         if (placed[rank]) continue;
         for (u32 k = 0; k < registers.integer_argument_count; ++k) {
             if (arguments.integer_local[k] != summary.hot_integers[rank].local) continue;
-            for (u32 index = registers.callee_saved_count; index < registers.integer_count; ++index) {
+            for (u32 index = registers.callee_saved_count; index < registers.integer_count;
+                 ++index) {
                 if (registers.reg[index] == registers.integer_arguments[k] &&
                     ((free >> index) & 1) != 0) {
                     put(rank, index);

@@ -1,5 +1,6 @@
-// Home registers: which locals of a function live in registers, and the two masks that say, at any point
-// of the code, where each of them is up to date. A join carries two such masks, never a copy of the state.
+// Home registers: which locals of a function live in registers, and the two masks that say, at any
+// point of the code, where each of them is up to date. A join carries two such masks, never a copy
+// of the state.
 #pragma once
 
 #include <array>
@@ -13,8 +14,8 @@ namespace wrun::codegen {
 inline constexpr u32 homes_max = 20;  // integer homes first, then floating ones
 inline constexpr u8 no_home = 0xff;
 
-/// Bit i: home i's register (`reg`) or its local's slot (`slot`) holds the local's value. At least one of
-/// the two bits of each assigned home is set at every point that code can reach.
+/// Bit i: home i's register (`reg`) or its local's slot (`slot`) holds the local's value. At least
+/// one of the two bits of each assigned home is set at every point that code can reach.
 struct HomeState {
     u32 reg = 0;
     u32 slot = 0;
@@ -40,7 +41,8 @@ struct HomeRegisters {
     u32 float_argument_count = 0;
 };
 
-/// The homes of one function. Reused: reset() costs what the last function had, not what it could have.
+/// The homes of one function. Reused: reset() costs what the last function had, not what it could
+/// have.
 class HomeMap {
 public:
     /// Chooses among the summary's hottest locals. Home i is assigned iff bit i of assigned().

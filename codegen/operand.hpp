@@ -1,5 +1,5 @@
-// What the code generator knows of a value on the operand stack: where it is, not yet necessarily in a
-// register. Sixteen bytes, plain data.
+// What the code generator knows of a value on the operand stack: where it is, not yet necessarily
+// in a register. Sixteen bytes, plain data.
 #pragma once
 
 #include <type_traits>
@@ -9,8 +9,8 @@
 
 namespace wrun::codegen {
 
-/// Conditions the flags can hold. Float conditions are of a compare whose operands were put in the order
-/// that makes "unordered" false; their negations therefore are conditions of their own.
+/// Conditions the flags can hold. Float conditions are of a compare whose operands were put in the
+/// order that makes "unordered" false; their negations therefore are conditions of their own.
 enum class Cond : u8 {
     eq,
     ne,

@@ -1,5 +1,5 @@
-// Codegen: the operand stack and the home registers. Everything that moves a value between a constant, a
-// local, a register and a slot is here; emitters above say what they want and get it.
+// Codegen: the operand stack and the home registers. Everything that moves a value between a
+// constant, a local, a register and a slot is here; emitters above say what they want and get it.
 #pragma once
 
 #include "codegen/codegen.hpp"
@@ -15,7 +15,8 @@ inline constexpr u8 keeps_flags = 2;
 consteval std::array<u8, 256> keep_table() {
     std::array<u8, 256> table{};
     const auto keep = [&](Op first, Op last, u8 what) {
-        for (u32 code = info(first).code; code <= info(last).code; ++code) table[code] |= what;
+        for (u32 code = info(first).code; code <= info(last).code; ++code)
+            table[code] |= what;
     };
     keep(Op::local_get, Op::local_tee, keeps_loads);
     keep(Op::i32_const, Op::f64_const, keeps_loads);
@@ -42,7 +43,8 @@ template <class Masm>
 void Codegen<Masm>::at(u32 offset, const u8* next) {
     op_offset_ = offset;
     next_ = next;
-    if (pending_loads_ == 0 && !pending_flags_) [[likely]] return;
+    if (pending_loads_ == 0 && !pending_flags_) [[likely]]
+        return;
     const u8 keeps = detail::keeps[module_.bytes[offset]];
     if ((keeps & detail::keeps_flags) == 0) settle_flags();
     if ((keeps & detail::keeps_loads) == 0) settle_loads();
@@ -80,7 +82,8 @@ Operand Codegen<Masm>::pop() {
 
 template <class Masm>
 void Codegen<Masm>::truncate(u32 new_height, u32 new_slot_height) {
-    while (height() > new_height) discard(pop());
+    while (height() > new_height)
+        discard(pop());
     slot_height_ = new_slot_height;
 }
 
@@ -136,9 +139,9 @@ void Codegen<Masm>::take(Gp reg) {
         for (u32 i = lazy_base_; i < height(); ++i) {
             Operand& operand = operands_[i];
             if (operand.is_float() && operand.loc == Loc::reg) continue;
-            const bool holds = operand.reg == to_underlying(reg) &&
-                               (operand.loc == Loc::reg ||
-                                   (operand.loc == Loc::load && operand.extra != 0));
+            const bool holds =
+                operand.reg == to_underlying(reg) &&
+                (operand.loc == Loc::reg || (operand.loc == Loc::load && operand.extra != 0));
             if (!holds) continue;
             if (free_ == 0) {
                 spill(operand);
@@ -159,20 +162,19 @@ void Codegen<Masm>::take(Gp reg) {
 
 template <class Masm>
 auto Codegen<Masm>::pending_mem(const Operand& operand) const noexcept -> Mem {
-    return Mem::at(Masm::memory_base, static_cast<Gp>(operand.reg), 0,
-        static_cast<i32>(operand.index()));
+    return Mem::at(
+        Masm::memory_base, static_cast<Gp>(operand.reg), 0, static_cast<i32>(operand.index()));
 }
 
 template <class Masm>
 void Codegen<Masm>::note_src(const Operand& operand) {
     if (operand.loc == Loc::load) {
-        trap_row(
-            masm_.fault_position(), runtime::TrapCode::memory_out_of_bounds, operand.where());
+        trap_row(masm_.fault_position(), runtime::TrapCode::memory_out_of_bounds, operand.where());
     }
 }
 
-/// Emits the value's arrival in `reg` and changes nothing that codegen knows, so that it also serves
-/// edges. A pending load's address register stays its holder's.
+/// Emits the value's arrival in `reg` and changes nothing that codegen knows, so that it also
+/// serves edges. A pending load's address register stays its holder's.
 template <class Masm>
 void Codegen<Masm>::load_into(Gp reg, const Operand& operand) {
     const bool wide = operand.is_wide();
@@ -184,13 +186,13 @@ void Codegen<Masm>::load_into(Gp reg, const Operand& operand) {
             if (home != no_home && ((state_.reg >> home) & 1) != 0) {
                 return masm_.move(wide, reg, home_reg(home));
             }
-            return masm_.mov_rm(wide, reg, local_mem(operand.index()));
+            return masm_.load_word(wide, reg, local_mem(operand.index()));
         }
-        case Loc::slot: return masm_.mov_rm(wide, reg, operand_mem(operand.slot));
+        case Loc::slot: return masm_.load_word(wide, reg, operand_mem(operand.slot));
         case Loc::flags: return masm_.set(static_cast<Cond>(operand.reg), reg);
         case Loc::load:
-            masm_.load_int(wide ? Masm::LoadOp::u64_64 : Masm::LoadOp::u32_32, reg,
-                pending_mem(operand));
+            masm_.load_int(
+                wide ? Masm::LoadOp::u64_64 : Masm::LoadOp::u32_32, reg, pending_mem(operand));
             return note_src(operand);
     }
 }
@@ -201,7 +203,7 @@ void Codegen<Masm>::load_into(Fp reg, const Operand& operand) {
     switch (operand.loc) {
         case Loc::constant:
             if (operand.bits == 0) return masm_.fzero(reg);
-            return masm_.movs_l(wide, reg, pool_label(operand.bits));
+            return masm_.fload_label(wide, reg, pool_label(operand.bits));
         case Loc::reg: return masm_.fmove(reg, Fp{operand.reg});
         case Loc::local: {
             const u8 home = home_of(operand.index());
@@ -212,9 +214,7 @@ void Codegen<Masm>::load_into(Fp reg, const Operand& operand) {
         }
         case Loc::slot: return masm_.fload(wide, reg, operand_mem(operand.slot));
         case Loc::flags: return;
-        case Loc::load:
-            masm_.fload(wide, reg, pending_mem(operand));
-            return note_src(operand);
+        case Loc::load: masm_.fload(wide, reg, pending_mem(operand)); return note_src(operand);
     }
 }
 
@@ -373,35 +373,36 @@ auto Codegen<Masm>::destination_fp(Kind kind, HeldFp held) -> Fp {
 
 // ---- storing and settling ---------------------------------------------------------------------
 
-/// Value into memory; uses only the scratch register. Flags survive. Not for flags or pending loads.
+/// Value into memory; uses only the scratch register. Flags survive. Not for flags or pending
+/// loads.
 template <class Masm>
 void Codegen<Masm>::store_to(const Mem& to, const Operand& operand) {
     const bool wide = operand.is_wide();
     switch (operand.loc) {
         case Loc::constant: {
             const i64 value = static_cast<i64>(operand.bits);
-            if (!wide) return masm_.mov_mi(false, to, static_cast<i32>(value));
+            if (!wide) return masm_.store_word_imm(false, to, static_cast<i32>(value));
             if (value == static_cast<i32>(value)) {
-                return masm_.mov_mi(true, to, static_cast<i32>(value));
+                return masm_.store_word_imm(true, to, static_cast<i32>(value));
             }
             masm_.move_imm(Masm::scratch, operand.bits);
-            return masm_.mov_mr(true, to, Masm::scratch);
+            return masm_.store_word(true, to, Masm::scratch);
         }
         case Loc::reg:
             if (operand.is_float()) return masm_.fstore(wide, to, Fp{operand.reg});
-            return masm_.mov_mr(wide, to, static_cast<Gp>(operand.reg));
+            return masm_.store_word(wide, to, static_cast<Gp>(operand.reg));
         case Loc::local: {
             const u8 home = home_of(operand.index());
             if (home != no_home && ((state_.reg >> home) & 1) != 0) {
                 if (operand.is_float()) return masm_.fstore(wide, to, home_fp(home));
-                return masm_.mov_mr(wide, to, home_reg(home));
+                return masm_.store_word(wide, to, home_reg(home));
             }
-            masm_.mov_rm(wide, Masm::scratch, local_mem(operand.index()));
-            return masm_.mov_mr(wide, to, Masm::scratch);
+            masm_.load_word(wide, Masm::scratch, local_mem(operand.index()));
+            return masm_.store_word(wide, to, Masm::scratch);
         }
         case Loc::slot:
-            masm_.mov_rm(wide, Masm::scratch, operand_mem(operand.slot));
-            return masm_.mov_mr(wide, to, Masm::scratch);
+            masm_.load_word(wide, Masm::scratch, operand_mem(operand.slot));
+            return masm_.store_word(wide, to, Masm::scratch);
         case Loc::flags:
         case Loc::load: WRUN_CHECK(false); return;
     }
@@ -449,7 +450,7 @@ void Codegen<Masm>::spill(Operand& operand) {
         --pending_loads_;
         load_into(Masm::scratch, operand);
         discard(operand);
-        masm_.mov_mr(operand.is_wide(), operand_mem(operand.slot), Masm::scratch);
+        masm_.store_word(operand.is_wide(), operand_mem(operand.slot), Masm::scratch);
         operand.loc = Loc::slot;
         return;
     }
@@ -503,7 +504,7 @@ void Codegen<Masm>::save_home(u8 index) {
     if (home.is_float) {
         masm_.fstore(home.is_wide, local_mem(home.local), Fp{home.reg});
     } else {
-        masm_.mov_mr(home.is_wide, local_mem(home.local), static_cast<Gp>(home.reg));
+        masm_.store_word(home.is_wide, local_mem(home.local), static_cast<Gp>(home.reg));
     }
 }
 
@@ -513,7 +514,7 @@ void Codegen<Masm>::load_home(u8 index) {
     if (home.is_float) {
         masm_.fload(home.is_wide, Fp{home.reg}, local_mem(home.local));
     } else {
-        masm_.mov_rm(home.is_wide, static_cast<Gp>(home.reg), local_mem(home.local));
+        masm_.load_word(home.is_wide, static_cast<Gp>(home.reg), local_mem(home.local));
     }
 }
 
@@ -526,7 +527,8 @@ void Codegen<Masm>::ensure_home(u8 index) {
 
 template <class Masm>
 Kind Codegen<Masm>::local_kind(u32 local) const noexcept {
-    if (local < local_kind_count_) [[likely]] return local_kinds_[local];
+    if (local < local_kind_count_) [[likely]]
+        return local_kinds_[local];
     const auto& runs = summary_->locals;
     std::size_t low = 0;
     std::size_t high = runs.size();
@@ -560,7 +562,7 @@ void Codegen<Masm>::set_local(u32 local, const Operand& value) {
             release(held);
         } else {
             const Held held = use(value);
-            masm_.mov_mr(value.is_wide(), local_mem(local), held.reg);
+            masm_.store_word(value.is_wide(), local_mem(local), held.reg);
             release(held);
         }
         return;

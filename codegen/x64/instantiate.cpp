@@ -1,10 +1,12 @@
 // The code generator for x86-64, and the door to it (codegen/compile.hpp).
 #include "codegen/compile.hpp"
 #include "codegen/emit_function.hpp"
+#include "codegen/masm.hpp"
 #include "codegen/x64/masm.hpp"
 
 namespace wrun::codegen {
 
+static_assert(MacroAssembler<x64::Masm>);
 template class Codegen<x64::Masm>;
 
 namespace {

@@ -34,8 +34,7 @@ constexpr HomeRegisters make_home_registers() {
     }
     result.callee_saved_count = runtime::x64::callee_saved_home_count;
     for (u32 i = 0; i < runtime::x64::float_home_count; ++i) {
-        result.reg[result.integer_count + i] =
-            static_cast<u8>(runtime::x64::float_home_first + i);
+        result.reg[result.integer_count + i] = static_cast<u8>(runtime::x64::float_home_first + i);
     }
     result.float_count = runtime::x64::float_home_count;
     for (const Gp reg : runtime::x64::integer_arguments) {
@@ -181,9 +180,7 @@ void Masm::compare(bool wide, Gp a, const Src& b) {
             if (b.imm == 0) return test_rr(wide, a, a);
             return alu_ri(wide, Alu::cmp, a, b.imm);
         case Src::Form::reg: return alu_rr(wide, Alu::cmp, a, b.reg);
-        case Src::Form::mem:
-            fault_position_ = position();
-            return alu_rm(wide, Alu::cmp, a, b.mem);
+        case Src::Form::mem: fault_position_ = position(); return alu_rm(wide, Alu::cmp, a, b.mem);
     }
 }
 
@@ -199,7 +196,8 @@ void Masm::clz(bool wide, Gp to, Gp from) {
         lzcnt(gp(wide, to), gp(wide, from));
         return;
     }
-    // bsr leaves its destination alone for zero on every CPU, but only by custom: select explicitly.
+    // bsr leaves its destination alone for zero on every CPU, but only by custom: select
+    // explicitly.
     const u32 bits = wide ? 64 : 32;
     bsr(gp(wide, scratch), gp(wide, from));
     mov_ri(to, 2 * bits - 1);
@@ -388,7 +386,8 @@ void Masm::convert_u64_to_float(bool is_f64, Fp to, Gp from, Gp spare) {
     cvtsi2s(is_f64, true, to, from);
     jump(done);
     bind(big);
-    // Halve, keeping the lost bit sticky so that rounding happens once; then double, which is exact.
+    // Halve, keeping the lost bit sticky so that rounding happens once; then double, which is
+    // exact.
     mov_rr(true, scratch, from);
     mov_rr(true, spare, from);
     shift_ri(true, Shift::shr, scratch, 1);
@@ -419,8 +418,7 @@ void Masm::trunc_u64(bool is_f64, Gp to, Fp from, Fp spare) {
     bind(done);
 }
 
-void Masm::trunc_saturating(
-    bool is_f64, bool wide, bool is_signed, Gp to, Fp from, Fp spare) {
+void Masm::trunc_saturating(bool is_f64, bool wide, bool is_signed, Gp to, Fp from, Fp spare) {
     Label done;
     if (is_signed) {
         Label nan;

@@ -1,5 +1,6 @@
-// The x86-64 macro assembler: what codegen/masm.hpp asks of a target, in terms of the encoder's forms.
-// Three-operand operations resolve the two-address constraint here; nothing here knows of wasm's stack.
+// The x86-64 macro assembler: what codegen/masm.hpp asks of a target, in terms of the encoder's
+// forms. Three-operand operations resolve the two-address constraint here; nothing here knows of
+// wasm's stack.
 #pragma once
 
 #include <vector>
@@ -97,7 +98,22 @@ public:
         fault_position_ = position();
         load(kind, to, from);
     }
-    /// `bytes` is 1, 2, 4 or 8.
+    /// Between registers and words of the frame, the context and what it reaches: 4 bytes, wide: 8.
+    void load_word(bool wide, Gp to, const Mem& from) { mov_rm(wide, to, from); }
+    void store_word(bool wide, const Mem& to, Gp from) { mov_mr(wide, to, from); }
+    void store_word_imm(bool wide, const Mem& to, i32 imm) { mov_mi(wide, to, imm); }
+    /// to = the lower half of from, upper half clear; an instruction even when to is from.
+    void clear_upper(Gp to, Gp from) { mov_rr(false, to, from); }
+    void exchange(Gp a, Gp b) { xchg_rr(a, b); }
+    void bits_to_float(bool wide, Fp to, Gp from) { mov_fg(wide, to, from); }
+    void float_to_bits(bool wide, Gp to, Fp from) { mov_gf(wide, to, from); }
+    void fload_label(bool wide, Fp to, Label& label) { movs_l(wide, to, label); }
+    /// Eight bytes from memory to memory without a register.
+    void copy_word(const Mem& to, const Mem& from) {
+        push_m(from);
+        pop_m(to);
+    }
+    /// Accesses to the guest's memory; fault_position() is theirs. `bytes` is 1, 2, 4 or 8.
     void store_int(u32 bytes, const Mem& to, Gp from);
     void store_imm(u32 bytes, const Mem& to, i32 imm);
 
@@ -110,8 +126,15 @@ public:
     [[nodiscard]] bool needs_shift_count(Shift op) const noexcept {
         return !cpu_.bmi2 || op == Shift::rol || op == Shift::ror;
     }
-    /// Count in any register when needs_shift_count() is false, else in `shift_count`; `to` is another.
+    /// Count in any register when needs_shift_count() is false, else in `shift_count`; `to` is
+    /// another.
     void shift_var(bool wide, Shift op, Gp to, Gp a, Gp count);
+    /// From the low `bits` (8, 16 or 32) of `from`.
+    void sign_extend(u32 bits, bool wide, Gp to, Gp from) {
+        if (bits == 8) return movsx8_rr(wide, to, from);
+        if (bits == 16) return movsx16_rr(wide, to, from);
+        movsxd_rr(to, from);
+    }
     void compare(bool wide, Gp a, const Src& b);
     void compare_mem(bool wide, const Mem& a, const Src& b);
     void test(bool wide, Gp a, Gp b) { test_rr(wide, a, b); }
@@ -119,8 +142,8 @@ public:
     void clz(bool wide, Gp to, Gp from);
     void ctz(bool wide, Gp to, Gp from);
     void popcnt_(bool wide, Gp to, Gp from);
-    /// Dividend in `dividend`; quotient there, remainder in `remainder`; both are lost. fault_position()
-    /// is that of the dividing instruction.
+    /// Dividend in `dividend`; quotient there, remainder in `remainder`; both are lost.
+    /// fault_position() is that of the dividing instruction.
     void divide(bool wide, Division kind, Gp divisor);
 
     // ---- conditions -------------------------------------------------------------------------
@@ -149,6 +172,14 @@ public:
     /// Unsigned 64-bit truncation of a value known to lie in (-1, 2^64); `spare` is lost.
     void trunc_u64(bool is_f64, Gp to, Fp from, Fp spare);
 
+    void fsqrt(bool is_f64, Fp to, Fp from) { sse_rr(is_f64, Sse::sqrt, to, from); }
+    void float_to_float(bool from_f64, Fp to, Fp from) { cvts2s(from_f64, to, from); }
+    void int_to_float(bool is_f64, bool wide, Fp to, Gp from) {
+        fzero(to);  // the conversion writes the low half only: clearing breaks a false dependency
+        cvtsi2s(is_f64, wide, to, from);
+    }
+    /// Truncates; the smallest integer also stands for "no answer".
+    void float_to_int(bool is_f64, bool wide, Gp to, Fp from) { cvtts2si(is_f64, wide, to, from); }
     /// Saturating truncation; flags and `spare` are lost.
     void trunc_saturating(bool is_f64, bool wide, bool is_signed, Gp to, Fp from, Fp spare);
     /// Branches when `value` is the smallest signed integer: cvtts2si's "no answer".
@@ -164,14 +195,14 @@ public:
         push_r(scratch);
     }
     [[nodiscard]] static Mem pushed() noexcept { return Mem::at(Gp::rsp); }
-    /// Eight bytes from memory to memory without a register.
-    void copy_word(const Mem& to, const Mem& from) {
-        push_m(from);
-        pop_m(to);
-    }
 
     // ---- calls and frames -------------------------------------------------------------------
 
+    void call_through(const Mem& to) { call_m(to); }
+    /// Answers the position of the field to be linked.
+    u32 call_direct() { return call_rel32(); }
+    void trap() { ud2_(); }
+    void push_saved(Gp reg) { push_r(reg); }
     void enter_frame() {
         push_r(Gp::rbp);
         mov_rr(true, Gp::rbp, Gp::rsp);
@@ -186,9 +217,11 @@ public:
         lea(true, scratch, Mem::at(Gp::rsp, -static_cast<i32>(bytes)));
         alu_rm(true, Alu::cmp, scratch, Mem::at(context, static_cast<i32>(limit_offset)));
     }
-    /// Zeroes `count` words upwards from `lowest`, at a function's entry: rax and rcx are free there.
+    /// Zeroes `count` words upwards from `lowest`, at a function's entry: rax and rcx are free
+    /// there.
     void zero_words(const Mem& lowest, u32 count);
-    /// Jumps to the distance that entry `index` of the table of label fields holds. `spare` is lost.
+    /// Jumps to the distance that entry `index` of the table of label fields holds. `spare` is
+    /// lost.
     void jump_through_table(Label& table, Gp index, Gp spare);
     /// Where stack argument `slot` of the call being made lies, after reserve_stack().
     [[nodiscard]] static Mem stack_argument(u32 slot) {
