@@ -74,6 +74,7 @@ void take_results(const runtime::CanonicalType& type, const EntryArguments& argu
     Trap trap;
     trap.code = code;
     trap.detail = std::exchange(store.trap_detail, {});
+    static_assert(Trap::innermost_frames_kept == runtime::RawTrace::innermost_frames_kept);
     const runtime::RawTrace trace = runtime::capture_trace(record);
     trap.frames_omitted = trace.omitted;
     for (const runtime::RawFrame& raw : trace.frames)

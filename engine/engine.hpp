@@ -73,6 +73,7 @@ struct Trap {
     std::string detail;  // what a host function said, if it was one
     std::vector<Frame> frames;
     u32 frames_omitted = 0;
+    static constexpr u32 innermost_frames_kept = 64;  // what is omitted lies behind these
     [[nodiscard]] std::string_view message() const noexcept;
 };
 
