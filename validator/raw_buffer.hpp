@@ -2,6 +2,7 @@
 // the checked walk. A body of seven megabytes must not pay for what it does not touch.
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <type_traits>
@@ -19,10 +20,10 @@ public:
     explicit RawBuffer(std::size_t capacity) { grow(capacity); }
     [[nodiscard]] T* data() const noexcept { return data_.get(); }
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
-    /// At least `wanted` elements; at least doubles, so that growth is linear altogether.
-    void grow(std::size_t wanted) noexcept {
+    /// At least `wanted` elements; doubles, so that growth is linear altogether, but not beyond `most`.
+    void grow(std::size_t wanted, std::size_t most = ~std::size_t{0}) noexcept {
         if (wanted <= capacity_) return;
-        const std::size_t capacity = wanted > 2 * capacity_ ? wanted : 2 * capacity_;
+        const std::size_t capacity = std::max(wanted, std::min(2 * capacity_, most));
         void* const moved = std::realloc(static_cast<void*>(data_.get()), capacity * sizeof(T));
         WRUN_CHECK(moved != nullptr);
         (void)data_.release();  // realloc took it

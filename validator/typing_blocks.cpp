@@ -30,8 +30,9 @@ ErrorCode Typing::enter(ControlFrame::Kind kind, BlockType type) noexcept {
         return ErrorCode::unknown_type;
     }
     if (frame_count_ == memory_.frames.capacity()) {
-        if (frame_count_ > limits::nesting_max) return ErrorCode::nesting_too_deep;
-        memory_.frames.grow(frame_count_ + 1);
+        constexpr u32 frames_max = limits::nesting_max + 1;  // with the function's own
+        if (frame_count_ == frames_max) return ErrorCode::nesting_too_deep;
+        memory_.frames.grow(frame_count_ + 1, frames_max);
         frames_ = memory_.frames.data();
     }
     frames_[frame_count_++] =
