@@ -162,6 +162,7 @@ private:
 
     void begin_function(FuncIndex func, const FunctionSummary& summary);
     void emit_prologue();
+    void place_stack_params();
     void emit_parameters();
     void zero_locals();
     void emit_epilogue();
@@ -170,7 +171,13 @@ private:
     [[nodiscard]] i32 frame_disp(u32 slot) const noexcept {
         return -static_cast<i32>(runtime::slot_bytes * (saved_count_ + 1 + slot));
     }
+    /// A local's slot: in the frame, or where the caller put it if it found no argument register.
     [[nodiscard]] Mem local_mem(u32 local) const noexcept {
+        if (local < stack_params_.size() && stack_params_[local] != in_register) [[unlikely]] {
+            return Mem::at(Masm::frame,
+                static_cast<i32>(
+                    runtime::slot_bytes * (Masm::return_address_slots + stack_params_[local])));
+        }
         return Mem::at(Masm::frame, frame_disp(local));
     }
     [[nodiscard]] Mem operand_mem(u32 slot) const noexcept {
@@ -332,6 +339,16 @@ private:
     void store(u32 bytes, MemArg arg);
     void store_float(Kind kind, MemArg arg);
 
+    // ---- resources ---------------------------------------------------------------------------
+
+    /// Asked where few bytes of wasm make much code: calls and edges with many values.
+    void check_code_size() {
+        if (masm_.position() > code_end_max_) [[unlikely]] {
+            too_large_ = true;
+            masm_.abandon();
+        }
+    }
+
     // ---- traps and constants ----------------------------------------------------------------
 
     [[nodiscard]] u32 here() const noexcept { return op_offset_ - body_begin_; }
@@ -363,6 +380,9 @@ private:
     std::span<const ValType> results_;
     std::array<Kind, 64> local_kinds_{};  // of the first locals; the others are looked up in runs
     u32 local_kind_count_ = 0;
+    /// Of each parameter its slot among the stack arguments, or in_register; empty when all are.
+    std::vector<u16> stack_params_;
+    static constexpr u16 in_register = 0xffff;
     u32 body_begin_ = 0;
     u32 op_offset_ = 0;
     const u8* next_ = nullptr;
@@ -370,7 +390,9 @@ private:
     u32 stack_arg_slots_ = 0;  // arguments this function pops
     u32 block_cursor_ = 0;     // into summary_->blocks
     u32 table_stamp_ = 0;
+    u32 code_end_max_ = 0;  // more code than this for this body is refused
     bool reachable_ = true;
+    bool too_large_ = false;
     HomeMap homes_;
     HomeState state_;
     u32 int_temps_ = 0;

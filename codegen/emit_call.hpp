@@ -197,6 +197,7 @@ u32 Codegen<Masm>::place_arguments(std::span<const ValType> types, std::optional
 /// What a call leaves behind: no temporary, no home that it destroys; then its results.
 template <class Masm>
 void Codegen<Masm>::after_call(std::span<const ValType> results) {
+    check_code_size();
     const u32 kept = callee_saved_mask();
     state_.slot |= homes_.assigned() & ~kept;
     state_.reg &= kept;

@@ -138,6 +138,7 @@ bool Codegen<Masm>::edge_is_empty(const Control& target) const noexcept {
 /// path only: what codegen knows stays as it was. Flags are lost only on paths that have read them.
 template <class Masm>
 void Codegen<Masm>::emit_edge(Control& target) {
+    check_code_size();
     const auto types = target.label_types();
     const u32 count = static_cast<u32>(types.size());
     const u32 first = height() - count;

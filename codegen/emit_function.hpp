@@ -6,6 +6,8 @@
 
 namespace wrun::codegen {
 
+inline constexpr u32 chunk_bytes_max = u32{1} << 30;
+
 template <class Masm>
 Result<void> Codegen<Masm>::compile(FuncIndex func, const FunctionSummary& summary) {
     const std::size_t rows = tables_.rows.size();
@@ -23,11 +25,16 @@ Result<void> Codegen<Masm>::compile(FuncIndex func, const FunctionSummary& summa
     masm_.align_code(16);
     const u32 code_begin = masm_.position();
     begin_function(func, summary);
+    // Real code makes two bytes of one; a hostile body makes hundreds, by calls with many values.
+    const u64 room = u64{limits::code_bytes_per_wasm_byte_max} * module_.body(func).size() +
+                     limits::code_bytes_free;
+    code_end_max_ = code_begin + static_cast<u32>(std::min<u64>(room, chunk_bytes_max));
+    too_large_ = false;
     emit_prologue();
     walk_trusted(module_, func, *this);
     finish_function();
+    if (too_large_) return undo(ErrorCode::code_too_large);
     if (masm_.out_of_memory()) return undo(ErrorCode::out_of_memory);
-    constexpr u32 chunk_bytes_max = u32{1} << 30;
     if (masm_.position() > chunk_bytes_max) return undo(ErrorCode::code_too_large);
     tables_.functions.push_back({code_begin, masm_.position(), body_begin_});
     return {};
@@ -75,6 +82,7 @@ void Codegen<Masm>::begin_function(FuncIndex func, const FunctionSummary& summar
     free_float_ = float_temps_;
     state_ = {homes_.assigned(), 0};
 
+    place_stack_params();
     local_kind_count_ = 0;
     for (const LocalRun& run : summary.locals) {
         for (u32 i = 0; i < run.count && local_kind_count_ < local_kinds_.size(); ++i) {
@@ -87,6 +95,24 @@ void Codegen<Masm>::begin_function(FuncIndex func, const FunctionSummary& summar
     control.kind = ControlKind::function;
     control.results = results_;
     control.has_target = true;  // a function's end claims no home
+}
+
+/// Which parameters the caller left on the stack, and where.
+template <class Masm>
+void Codegen<Masm>::place_stack_params() {
+    const HomeRegisters& registers = Masm::home_registers();
+    stack_params_.clear();
+    stack_arg_slots_ = 0;
+    u32 integers = 0;
+    u32 floats = 0;
+    for (u32 local = 0; local < params_.size(); ++local) {
+        const bool is_float = params_[local].is_float();
+        const bool in_reg = is_float ? floats++ < registers.float_argument_count
+                                     : integers++ < registers.integer_argument_count;
+        if (in_reg) continue;
+        stack_params_.resize(params_.size(), in_register);
+        stack_params_[local] = static_cast<u16>(stack_arg_slots_++);
+    }
 }
 
 template <class Masm>
@@ -118,9 +144,9 @@ void Codegen<Masm>::emit_parameters() {
     u32 float_move_count = 0;
     u32 integers = 0;
     u32 floats = 0;
-    u32 stack_slot = 0;
+    const u32 registers_max = registers.integer_argument_count + registers.float_argument_count;
     // Registers first: a parameter from the stack may have its home in one of them.
-    for (u32 local = 0; local < params_.size(); ++local) {
+    for (u32 local = 0; local < params_.size() && integers + floats < registers_max; ++local) {
         const ValType type = params_[local];
         const bool is_float = type.is_float();
         u32& position = is_float ? floats : integers;
@@ -147,30 +173,14 @@ void Codegen<Masm>::emit_parameters() {
     }
     parallel_moves({int_moves.data(), int_move_count});
     parallel_moves_fp({float_moves.data(), float_move_count});
-    integers = 0;
-    floats = 0;
-    for (u32 local = 0; local < params_.size(); ++local) {
-        const ValType type = params_[local];
-        const bool is_float = type.is_float();
-        u32& position = is_float ? floats : integers;
-        if (position++ <
-            (is_float ? registers.float_argument_count : registers.integer_argument_count)) {
-            continue;
-        }
-        const Mem from = Mem::at(Masm::frame,
-            static_cast<i32>(runtime::slot_bytes * (Masm::return_address_slots + stack_slot++)));
-        const bool wide = detail::is_wide(type.kind());
-        const u8 home = home_of(local);
-        if (home == no_home) {
-            masm_.load_word(wide, Masm::scratch, from);
-            masm_.store_word(wide, local_mem(local), Masm::scratch);
-        } else if (is_float) {
-            masm_.fload(wide, home_fp(home), from);
-        } else {
-            masm_.load_word(wide, home_reg(home), from);
-        }
+    // Those from the stack stay there; a home is loaded and its slot is up to date as well.
+    for (u32 left = homes_.assigned(); left != 0; left &= left - 1) {
+        const u32 home = static_cast<u32>(std::countr_zero(left));
+        const u32 local = homes_.home(home).local;
+        if (local >= stack_params_.size() || stack_params_[local] == in_register) continue;
+        load_home(static_cast<u8>(home));
+        state_.slot |= 1u << home;
     }
-    stack_arg_slots_ = stack_slot;
 }
 
 /// Declared locals start as zero: homes in registers, the others run by run in their slots.

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <vector>
 
+#include "base/limits.hpp"
 #include "base/os_thread.hpp"
 #include "validator/validate.hpp"
 
@@ -77,6 +78,12 @@ public:
         failed_.store(function, std::memory_order_relaxed);
         error_ = error;
     }
+    /// Counts machine code; false when the module has made more than its size allows.
+    [[nodiscard]] bool has_room_for(u64 code_bytes) noexcept {
+        const u64 room = u64{limits::code_bytes_per_wasm_byte_max} * module_.bytes.size() +
+                         limits::code_bytes_free;
+        return code_bytes_.fetch_add(code_bytes, std::memory_order_relaxed) + code_bytes <= room;
+    }
     [[nodiscard]] Result<void> outcome() const noexcept { return error_; }
 
 private:
@@ -85,6 +92,7 @@ private:
     u64 total_bytes_ = 0;
     std::atomic<u32> next_ = 0;
     std::atomic<u32> failed_ = ~0u;
+    std::atomic<u64> code_bytes_ = 0;
     std::mutex lock_;
     Result<void> error_;
 };
@@ -127,7 +135,12 @@ private:
     [[nodiscard]] Result<void> run_function(u32 function) {
         const FuncIndex index{work_.module().imported_function_count + function};
         WRUN_TRY(validator_.validate(index, summary_));
-        if (compiler_) WRUN_TRY(compiler_->compile(index, summary_));
+        if (!compiler_) return {};
+        const std::size_t before = compiler_->chunk().code.size();
+        WRUN_TRY(compiler_->compile(index, summary_));
+        if (!work_.has_room_for(compiler_->chunk().code.size() - before)) {
+            return Error{ErrorCode::code_too_large, 0, work_.module().body(index).begin};
+        }
         return {};
     }
     void note_begin(Batch& batch) const noexcept {
