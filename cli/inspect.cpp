@@ -1,0 +1,279 @@
+// See inspect.hpp.
+#include "cli/inspect.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstring>
+
+#include "base/errors.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/json.hpp"
+#include "cli/load.hpp"
+#include "cli/message.hpp"
+#include "cli/report.hpp"
+#include "decoder/decode.hpp"
+#include "engine/engine.hpp"
+#include "engine/type_match.hpp"
+
+namespace wrun::cli {
+namespace {
+
+FeatureSet all_features() {
+    FeatureSet set;
+#define WRUN_FEATURE(name, text, state) set.set(Feature::name);
+#include "base/features.def"
+#undef WRUN_FEATURE
+    return set;
+}
+
+constexpr Feature features[] = {
+#define WRUN_FEATURE(name, text, state) Feature::name,
+#include "base/features.def"
+#undef WRUN_FEATURE
+};
+
+/// What a module needs beyond the first version of WebAssembly, found by adding what validation
+/// asks for until it asks no more.
+struct Needs {
+    std::vector<Feature> needed;
+    std::string problem;  // why the module cannot be run here, if it cannot
+};
+
+Result<void> validate_with(FeatureSet set, std::span<const u8> bytes) {
+    engine::EngineOptions options;
+    options.features = set;
+    const std::unique_ptr<engine::Engine> engine = WRUN_TRY(engine::Engine::make(options));
+    return engine::Module::validate(*engine, bytes);
+}
+
+Needs find_needs(std::span<const u8> bytes) {
+    Needs needs;
+    FeatureSet set;
+    set.set(Feature::mvp);
+    for (std::size_t round = 0; round <= std::size(features); ++round) {
+        const Result<void> checked = validate_with(set, bytes);
+        if (checked.ok()) break;
+        const auto asked_for = static_cast<Feature>(checked.error().detail);
+        if (checked.error().code != ErrorCode::unsupported_feature || set.has(asked_for)) {
+            needs.problem = describe(checked.error());
+            break;
+        }
+        set.set(asked_for);
+        needs.needed.push_back(asked_for);
+        if (!default_features().has(asked_for)) needs.problem = describe(checked.error());
+    }
+    std::sort(needs.needed.begin(), needs.needed.end());
+    return needs;
+}
+
+std::string_view section_name(u8 id) {
+    constexpr std::array<std::string_view, 14> names = {"custom", "type", "import", "function",
+        "table", "memory", "global", "export", "start", "element", "code", "data", "data count",
+        "tag"};
+    return id < names.size() ? names[id] : "unknown";
+}
+
+struct Inspection {
+    const std::string& path;
+    const Module& module;
+    Needs needs;
+
+    /// Custom sections in the order in which they lie, as their names are kept apart from the
+    /// others.
+    [[nodiscard]] std::string_view custom_name(const SectionInfo& section) const {
+        for (const CustomSection& custom : module.customs)
+            if (custom.field.begin >= section.bytes.begin && custom.field.end <= section.bytes.end)
+                return module.text(custom.field);
+        return {};
+    }
+    [[nodiscard]] std::string export_type(const Export& item) const {
+        return describe_import(module, Import{{}, {}, item.kind, item.index});
+    }
+    [[nodiscard]] FuncIndex largest_function() const {
+        const auto largest = std::max_element(module.bodies.begin(), module.bodies.end(),
+            [](ByteRange a, ByteRange b) { return a.size() < b.size(); });
+        return FuncIndex{
+            module.imported_function_count + static_cast<u32>(largest - module.bodies.begin())};
+    }
+};
+
+// ---- for people ------------------------------------------------------------------------------
+
+std::string padded(std::string text, std::size_t width) {
+    text.resize(std::max(text.size(), width), ' ');
+    return text + ' ';
+}
+
+std::string list_sections(const Inspection& inspection) {
+    std::string text = "sections\n";
+    for (const SectionInfo& section : inspection.module.sections) {
+        const std::string_view custom = inspection.custom_name(section);
+        text += "  " + padded(std::string{section_name(section.id)}, 11) +
+                padded(describe_bytes(section.bytes.size()), 10) +
+                (custom.empty() ? "" : '"' + printable(custom) + '"') + '\n';
+    }
+    return text;
+}
+
+std::string list_imports(const Inspection& inspection) {
+    const Module& module = inspection.module;
+    std::string text = "imports " + std::to_string(module.imports.size()) + '\n';
+    for (const Import& import : module.imports)
+        text += "  " + printable(module.text(import.module)) + '.' +
+                printable(module.text(import.field)) + ' ' + describe_import(module, import) + '\n';
+    return text;
+}
+
+std::string list_exports(const Inspection& inspection) {
+    std::string text = "exports " + std::to_string(inspection.module.exports.size()) + '\n';
+    for (const Export& item : inspection.module.exports)
+        text += "  " + printable(inspection.module.text(item.field)) + ' ' +
+                inspection.export_type(item) + '\n';
+    return text;
+}
+
+std::string list_sizes(const Inspection& inspection) {
+    const Module& module = inspection.module;
+    std::string text = "functions " + std::to_string(module.bodies.size()) + " defined, " +
+                       std::to_string(module.imported_function_count) + " imported\n";
+    if (!module.bodies.empty()) {
+        const FuncIndex largest = inspection.largest_function();
+        text += "  largest body " + describe_bytes(module.body(largest).size()) + ", func " +
+                std::to_string(largest.value) + ' ' + printable(module.function_name(largest)) +
+                '\n';
+    }
+    for (const Memory& memory : module.memories)
+        text +=
+            "memory " + engine::describe(memory.type) + (memory.imported ? " imported\n" : "\n");
+    for (const Table& table : module.tables)
+        text += "table " + engine::describe(table.type) + (table.imported ? " imported\n" : "\n");
+    text += "globals " + std::to_string(module.globals.size()) + ", data segments " +
+            std::to_string(module.data.size()) + ", element segments " +
+            std::to_string(module.elems.size()) + ", function names " +
+            std::to_string(module.function_names.size()) + '\n';
+    return text;
+}
+
+std::string list_features(const Inspection& inspection) {
+    std::string text = "features needed:";
+    for (const Feature feature : inspection.needs.needed) {
+        text += ' ';
+        text += name(feature);
+    }
+    if (inspection.needs.needed.empty()) text += " none beyond the first version";
+    text += '\n';
+    if (!inspection.needs.problem.empty())
+        text += "cannot be run here: " + inspection.needs.problem + '\n';
+    return text;
+}
+
+std::string as_text(const Inspection& inspection) {
+    return printable(inspection.path, 500) + ": " + describe_bytes(inspection.module.bytes.size()) +
+           '\n' + list_sections(inspection) + list_imports(inspection) + list_exports(inspection) +
+           list_sizes(inspection) + list_features(inspection);
+}
+
+// ---- for programs ------------------------------------------------------------------------------
+
+void write_sections(JsonWriter& json, const Inspection& inspection) {
+    json.key("sections").open('[');
+    for (const SectionInfo& section : inspection.module.sections) {
+        json.open('{').key("id").value(section.id).key("name").value(section_name(section.id));
+        if (section.id == 0) json.key("custom").value(inspection.custom_name(section));
+        json.key("offset").value(section.bytes.begin).key("bytes").value(section.bytes.size());
+        json.close('}');
+    }
+    json.close(']');
+}
+
+void write_externs(JsonWriter& json, const Inspection& inspection) {
+    const Module& module = inspection.module;
+    json.key("imports").open('[');
+    for (const Import& import : module.imports)
+        json.open('{')
+            .key("module")
+            .value(module.text(import.module))
+            .key("name")
+            .value(module.text(import.field))
+            .key("kind")
+            .value(name(import.kind))
+            .key("type")
+            .value(describe_import(module, import))
+            .close('}');
+    json.close(']').key("exports").open('[');
+    for (const Export& item : module.exports)
+        json.open('{')
+            .key("name")
+            .value(module.text(item.field))
+            .key("kind")
+            .value(name(item.kind))
+            .key("type")
+            .value(inspection.export_type(item))
+            .close('}');
+    json.close(']');
+}
+
+void write_sizes(JsonWriter& json, const Inspection& inspection) {
+    const Module& module = inspection.module;
+    json.key("functions").value(module.bodies.size());
+    json.key("imported_functions").value(module.imported_function_count);
+    json.key("code_bytes").value(module.code_end - module.code_begin);
+    if (!module.bodies.empty())
+        json.key("largest_body_bytes").value(module.body(inspection.largest_function()).size());
+    json.key("memories").open('[');
+    for (const Memory& memory : module.memories) {
+        json.open('{').key("min_pages").value(memory.type.limits.min);
+        if (memory.type.limits.max) json.key("max_pages").value(*memory.type.limits.max);
+        json.key("imported").value(memory.imported).close('}');
+    }
+    json.close(']').key("tables").open('[');
+    for (const Table& table : module.tables) {
+        json.open('{').key("element").value(name(table.type.element));
+        json.key("min").value(table.type.limits.min);
+        if (table.type.limits.max) json.key("max").value(*table.type.limits.max);
+        json.key("imported").value(table.imported).close('}');
+    }
+    json.close(']');
+    json.key("globals").value(module.globals.size());
+    json.key("data_segments").value(module.data.size());
+    json.key("element_segments").value(module.elems.size());
+    json.key("function_names").value(module.function_names.size());
+}
+
+std::string as_json(const Inspection& inspection) {
+    JsonWriter json;
+    json.open('{').key("file").value(inspection.path);
+    json.key("bytes").value(inspection.module.bytes.size());
+    write_sections(json, inspection);
+    write_externs(json, inspection);
+    write_sizes(json, inspection);
+    json.key("features").open('[');
+    for (const Feature feature : inspection.needs.needed)
+        json.value(name(feature));
+    json.close(']').key("runnable").value(inspection.needs.problem.empty());
+    if (!inspection.needs.problem.empty()) json.key("problem").value(inspection.needs.problem);
+    json.close('}');
+    return json.text() + '\n';
+}
+
+}  // namespace
+
+int inspect(const InspectOptions& options) {
+    const auto fail = [](const std::string& text) {
+        say(Level::error, text);
+        return exit_code::failure;
+    };
+    std::string why;
+    const std::optional<std::vector<u8>> bytes = load(options.module, why);
+    if (!bytes) return fail(why);
+    const Result<Module> module = decode(*bytes, all_features());
+    if (!module.ok()) return fail(describe_failure(options.module, module.error()));
+    const Inspection inspection{options.module, module.value(), find_needs(*bytes)};
+    const std::string text = options.json ? as_json(inspection) : as_text(inspection);
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+        return fail(std::string{"cannot write: "} + std::strerror(errno));
+    return exit_code::success;
+}
+
+}  // namespace wrun::cli

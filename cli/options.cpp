@@ -1,0 +1,214 @@
+// See options.hpp. Options up to the module are CLI11's to read; it stops at the first word that is
+// none of ours, and the rest is the module and the guest's arguments.
+#include "cli/options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string_view>
+
+#include "base/limits.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/grants.hpp"
+#include "cli/message.hpp"
+
+namespace wrun::cli {
+namespace {
+
+constexpr u64 stack_bytes_min = 64u << 10;
+constexpr u64 stack_bytes_max = 1u << 30;
+
+/// The library's own layout with a first line of ours: it cannot know that the rest is the guest's.
+class HelpText : public CLI::Formatter {
+public:
+    explicit HelpText(std::string usage) : usage_{std::move(usage)} { column_width(27); }
+    std::string make_usage(const CLI::App*, std::string) const override { return usage_; }
+
+private:
+    std::string usage_;
+};
+
+constexpr const char* run_usage =
+    "Usage: wrun [run] [OPTIONS] MODULE [ARGUMENTS…]\n"
+    "       wrun validate MODULE…\n"
+    "       wrun inspect [--json] MODULE\n\n"
+    "MODULE is a WebAssembly file, or - for standard input. What follows it belongs to the "
+    "program.\n";
+
+constexpr const char* run_footer =
+    "SIZE is a number of bytes, with K, M or G for powers of 1024.\n"
+    "Nothing of the host is visible to the program unless an option grants it.\n\n"
+    "Exit code: the program's own (its lowest eight bits); 134 after a trap; 1 when the module "
+    "cannot\n"
+    "be loaded, validated or linked; 2 for wrong usage.\n"
+    "WRUN_LOG=error|warn|info|debug chooses what wrun itself reports.";
+
+Finished wrong_usage(const std::string& text) {
+    say(Level::error, text + "\nTry 'wrun --help'.");
+    return {exit_code::usage};
+}
+
+/// The words behind our options: "--" ends them, and what still looks like one is a mistake.
+std::optional<std::vector<std::string>> words_after_options(const CLI::App& app, std::string& why) {
+    std::vector<std::string> words = app.remaining();
+    if (!words.empty() && words[0] == "--") {
+        words.erase(words.begin());
+    } else if (!words.empty() && words[0].size() > 1 && words[0][0] == '-') {
+        why = "unknown option '" + printable(words[0]) + "'";
+        return std::nullopt;
+    }
+    if (words.empty()) {
+        why = "no module given";
+        return std::nullopt;
+    }
+    return words;
+}
+
+struct RawOptions {
+    std::vector<std::string> directories;
+    std::vector<std::string> variables;
+    std::vector<std::string> variable_files;
+    std::optional<std::string> memory;
+    std::optional<std::string> stack;
+    std::optional<std::string> table;
+};
+
+void describe_run(CLI::App& app, RawOptions& raw, RunOptions& options) {
+    app.formatter(std::make_shared<HelpText>(run_usage));
+    app.footer(run_footer);
+    app.set_version_flag("--version", "wrun " WRUN_VERSION);
+    const auto each = [](CLI::Option* option, const char* type) {
+        option->type_name(type)->allow_extra_args(false);
+    };
+    each(app.add_option("--dir", raw.directories,
+             "Grant a directory, under the name GUEST, perhaps read-only"),
+        "HOST[::GUEST][:ro]");
+    each(app.add_option("--env", raw.variables,
+             "Set a variable of the program's environment, or pass on the one from here"),
+        "NAME[=VALUE]");
+    each(app.add_option("--env-file", raw.variable_files,
+             "Take variables from a file of such lines; --env wins"),
+        "FILE");
+    app.add_option("--argv0", options.argv0, "Call the program by this name")->type_name("NAME");
+    app.add_option("--invoke", options.invoke,
+           "Call this export with ARGUMENTS, written as its type wants them, and print its results")
+        ->type_name("NAME");
+    app.add_option("--max-memory", raw.memory, "Bytes that each memory may grow to")
+        ->type_name("SIZE");
+    app.add_option("--max-stack", raw.stack, "Bytes of the program's call stack")
+        ->type_name("SIZE");
+    app.add_option("--max-table", raw.table, "Elements that each table may grow to")
+        ->type_name("COUNT");
+    app.add_flag("--stats", options.stats, "Print times of each phase and sizes to standard error");
+}
+
+bool take_limits(const RawOptions& raw, RunOptions& options, std::string& why) {
+    if (raw.memory) {
+        options.memory_bytes_max = parse_size(*raw.memory, why);
+        if (!options.memory_bytes_max) return false;
+    }
+    if (raw.table) {
+        options.table_elements_max = parse_size(*raw.table, why);
+        if (!options.table_elements_max) return false;
+        if (*options.table_elements_max > limits::table_elements_max) {
+            why = "--max-table may be at most " + std::to_string(limits::table_elements_max);
+            return false;
+        }
+    }
+    if (!raw.stack) return true;
+    const std::optional<u64> stack = parse_size(*raw.stack, why);
+    if (!stack) return false;
+    if (*stack < stack_bytes_min || *stack > stack_bytes_max) {
+        why = "--max-stack may be from 64K to 1G";
+        return false;
+    }
+    options.stack_bytes = static_cast<u32>(*stack);
+    return true;
+}
+
+bool take_grants(const RawOptions& raw, RunOptions& options, std::string& why) {
+    for (const std::string& word : raw.directories) {
+        std::optional<wasi::Preopen> directory = parse_directory(word, why);
+        if (!directory) return false;
+        options.directories.push_back(std::move(*directory));
+    }
+    Variables variables;
+    for (const std::string& file : raw.variable_files)
+        if (!variables.add_file(file, why)) return false;
+    for (const std::string& word : raw.variables)
+        if (!variables.add(word, why)) return false;
+    options.variables = variables.take();
+    return true;
+}
+
+/// Reads `arguments` (without the program's and the command's name); nothing when there is work to
+/// do.
+std::optional<Finished> read(CLI::App& app, const std::vector<std::string>& arguments) {
+    std::vector<std::string> reversed{arguments.rbegin(), arguments.rend()};
+    try {
+        app.parse(std::move(reversed));
+    } catch (const CLI::Success& help) {
+        app.exit(help);
+        return Finished{exit_code::success};
+    } catch (const CLI::ParseError& error) {
+        return wrong_usage(printable(error.what(), 500));
+    }
+    return std::nullopt;
+}
+
+Options parse_run(const std::vector<std::string>& arguments) {
+    RawOptions raw;
+    RunOptions options;
+    CLI::App app;
+    describe_run(app, raw, options);
+    app.prefix_command();
+    if (const auto finished = read(app, arguments)) return *finished;
+    std::string why;
+    auto words = words_after_options(app, why);
+    if (!words || !take_limits(raw, options, why) || !take_grants(raw, options, why))
+        return wrong_usage(why);
+    options.module = (*words)[0];
+    options.guest_arguments.assign(words->begin() + 1, words->end());
+    return options;
+}
+
+Options parse_validate(const std::vector<std::string>& arguments) {
+    ValidateOptions options;
+    CLI::App app;
+    app.formatter(
+        std::make_shared<HelpText>("Usage: wrun validate MODULE…\n\nDecodes and validates modules; "
+                                   "says where and why one is not "
+                                   "valid.\n"));
+    app.add_option("MODULE", options.modules, "WebAssembly files, or - for standard input")
+        ->type_name("")
+        ->required();
+    if (const auto finished = read(app, arguments)) return *finished;
+    return options;
+}
+
+Options parse_inspect(const std::vector<std::string>& arguments) {
+    InspectOptions options;
+    CLI::App app;
+    app.formatter(std::make_shared<HelpText>(
+        "Usage: wrun inspect [--json] MODULE\n\nPrints sections, imports, exports, sizes and the "
+        "features a module needs.\n"));
+    app.add_option("MODULE", options.module, "A WebAssembly file, or - for standard input")
+        ->type_name("")
+        ->required();
+    app.add_flag("--json", options.json, "Print one JSON object");
+    if (const auto finished = read(app, arguments)) return *finished;
+    return options;
+}
+
+}  // namespace
+
+Options parse_options(int argc, const char* const* argv) {
+    std::vector<std::string> arguments{argv + std::min(argc, 1), argv + argc};
+    const std::string command = arguments.empty() ? "" : arguments[0];
+    if (command == "run" || command == "validate" || command == "inspect")
+        arguments.erase(arguments.begin());
+    if (command == "validate") return parse_validate(arguments);
+    if (command == "inspect") return parse_inspect(arguments);
+    return parse_run(arguments);
+}
+
+}  // namespace wrun::cli

@@ -1,0 +1,46 @@
+// The command line as data. What follows the module belongs to the guest, even where it looks like
+// an option of ours; a file that is named like a command is reached by `wrun run ./validate`.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "wasi/state.hpp"
+
+namespace wrun::cli {
+
+struct RunOptions {
+    std::string module;  // a path, or "-" for standard input
+    std::vector<std::string> guest_arguments;
+    std::vector<wasi::Preopen> directories;
+    std::vector<std::string> variables;  // "NAME=value", each name once
+    std::optional<std::string> argv0;
+    std::optional<std::string> invoke;
+    std::optional<u64> memory_bytes_max;
+    std::optional<u64> table_elements_max;
+    std::optional<u32> stack_bytes;
+    bool stats = false;
+};
+
+struct ValidateOptions {
+    std::vector<std::string> modules;
+};
+
+struct InspectOptions {
+    std::string module;
+    bool json = false;
+};
+
+/// Nothing to do any more: help and version were asked for, or the usage was wrong. What there was
+/// to say has been said.
+struct Finished {
+    int exit_code = 0;
+};
+
+using Options = std::variant<RunOptions, ValidateOptions, InspectOptions, Finished>;
+
+[[nodiscard]] Options parse_options(int argc, const char* const* argv);
+
+}  // namespace wrun::cli
