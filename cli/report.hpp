@@ -1,4 +1,5 @@
-// What is said about a module that does not link, a guest that trapped, and where the time went.
+// What is said about a module that does not link, about a guest that trapped,
+// and where the time went.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,5 @@
 // `wrun run`: one module, one instance, one call.
+// The guest gets what the options grant and nothing else.
 #pragma once
 
 #include "cli/options.hpp"

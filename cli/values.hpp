@@ -1,4 +1,5 @@
-// Values of WebAssembly as words: arguments of --invoke, and its results.
+// Values of WebAssembly as words:
+// arguments of --invoke, and its results.
 #pragma once
 
 #include <optional>
