@@ -19,8 +19,8 @@ using Where = ArgumentPlaces::Place::Where;
 namespace status = runtime::entry_status;
 
 /// A guest that recurses through host functions uses up the host's stack, where no guard of ours
-/// is. Sanitizers' frames are several times as large.
-constexpr u64 host_stack_room_min = 256 * 1024;
+/// is. What is left must do for one more level and for what its host function needs.
+constexpr u64 host_stack_room_min = 64 * 1024;
 
 void load_arguments(const runtime::CanonicalType& type, std::span<const u64> slots,
     EntryArguments& arguments, std::span<u64> stack_slots) {

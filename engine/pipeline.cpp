@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstring>
 #include <deque>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -26,19 +27,18 @@ constexpr u64 batch_bytes = 32 * 1024;
 /// Below this much code for each, a thread costs more than it gives.
 constexpr u64 thread_bytes_min = 64 * 1024;
 constexpr u32 threads_max = 64;
-/// Chunks keep their place modulo this, so that what a compiler aligned stays aligned.
-constexpr u64 chunk_alignment = 64;
+/// Where a batch's code begins in the image: no compiler aligns to more.
+constexpr u64 batch_alignment = 64;
 
-/// A run of consecutive functions in the chunk of the worker that took it. Counts are positions in
-/// that chunk's lists.
+/// A run of consecutive functions and what became of them. Offsets count from the batch's first
+/// byte, so that nothing depends on who compiled what before.
 struct Batch {
-    u32 worker = 0;
     u32 first_function = 0;  // position among the defined functions
-    u32 code_begin = 0, code_end = 0;
-    u32 function_begin = 0, function_end = 0;
-    u32 row_begin = 0, row_end = 0;
-    u32 call_begin = 0, call_end = 0;
-    u32 image_offset = 0;  // where its code lands; set when all are compiled
+    u32 image_offset = 0;    // where its code lands; set when all are compiled
+    std::vector<u8> code;
+    std::vector<FunctionCode> functions;
+    std::vector<TrapRow> rows;  // ascending
+    std::vector<codegen::CallFixup> calls;
 };
 
 /// What the workers share. Batches are taken in ascending order, so every function below a failing
@@ -100,8 +100,7 @@ private:
 /// One thread's tools and what it made.
 class Worker {
 public:
-    Worker(Work& work, u32 number, FeatureSet features)
-        : work_{work}, number_{number}, validator_{work.module(), features} {}
+    Worker(Work& work, FeatureSet features) : work_{work}, validator_{work.module(), features} {}
 
     void also_compile(
         const runtime::ContextLayout& layout, const codegen::CompileOptions& options) {
@@ -113,15 +112,13 @@ public:
             if (!run_batch(batch)) return;
         }
     }
-    [[nodiscard]] const std::vector<Batch>& batches() const noexcept { return batches_; }
-    [[nodiscard]] codegen::CodeChunk chunk() const noexcept { return compiler_->chunk(); }
+    [[nodiscard]] std::vector<Batch>& batches() noexcept { return batches_; }
 
 private:
     [[nodiscard]] bool run_batch(u32 number) {
-        Batch batch{.worker = number_, .first_function = work_.batch_start(number)};
-        if (compiler_) note_begin(batch);
+        const u32 begin = work_.batch_start(number);
         const u32 end = work_.batch_start(number + 1);
-        for (u32 function = batch.first_function; function < end; ++function) {
+        for (u32 function = begin; function < end; ++function) {
             if (!work_.is_wanted(function)) return false;
             const auto done = run_function(function);
             if (!done.ok()) {
@@ -129,38 +126,35 @@ private:
                 return false;
             }
         }
-        if (compiler_) note_end(batch);
+        if (compiler_) keep(begin);
         return true;
     }
     [[nodiscard]] Result<void> run_function(u32 function) {
         const FuncIndex index{work_.module().imported_function_count + function};
         WRUN_TRY(validator_.validate(index, summary_));
-        if (!compiler_) return {};
-        const std::size_t before = compiler_->chunk().code.size();
-        WRUN_TRY(compiler_->compile(index, summary_));
-        if (!work_.has_room_for(compiler_->chunk().code.size() - before)) {
-            return Error{ErrorCode::code_too_large, 0, work_.module().body(index).begin};
-        }
+        if (compiler_) WRUN_TRY(compiler_->compile(index, summary_));
         return {};
     }
-    void note_begin(Batch& batch) const noexcept {
+    /// Takes what the compiler has and leaves it empty, its memory warm for the next batch.
+    void keep(u32 first_function) {
         const auto chunk = compiler_->chunk();
-        batch.code_begin = static_cast<u32>(chunk.code.size());
-        batch.function_begin = static_cast<u32>(chunk.functions.size());
-        batch.row_begin = static_cast<u32>(chunk.rows.size());
-        batch.call_begin = static_cast<u32>(chunk.calls.size());
-    }
-    void note_end(Batch& batch) {
-        const auto chunk = compiler_->chunk();
-        batch.code_end = static_cast<u32>(chunk.code.size());
-        batch.function_end = static_cast<u32>(chunk.functions.size());
-        batch.row_end = static_cast<u32>(chunk.rows.size());
-        batch.call_end = static_cast<u32>(chunk.calls.size());
-        batches_.push_back(batch);
+        Batch& batch = batches_.emplace_back();
+        batch.first_function = first_function;
+        batch.code.assign(chunk.code.begin(), chunk.code.end());
+        batch.functions.assign(chunk.functions.begin(), chunk.functions.end());
+        batch.rows.assign(chunk.rows.begin(), chunk.rows.end());
+        batch.calls.assign(chunk.calls.begin(), chunk.calls.end());
+        compiler_->clear();
+        const auto by_code = [](const TrapRow& left, const TrapRow& right) {
+            return left.code_offset < right.code_offset;
+        };
+        // Code behind a function's body may have noted its rows late.
+        if (!std::is_sorted(batch.rows.begin(), batch.rows.end(), by_code)) {
+            std::sort(batch.rows.begin(), batch.rows.end(), by_code);
+        }
     }
 
     Work& work_;
-    u32 number_;
     FunctionValidator validator_;
     std::optional<codegen::FunctionCompiler> compiler_;
     FunctionSummary summary_;
@@ -189,10 +183,10 @@ void run_workers(std::deque<Worker>& workers) {
 
 // ---- layout and linking ------------------------------------------------------------------------
 
-[[nodiscard]] std::vector<Batch> batches_in_order(const std::deque<Worker>& workers) {
+[[nodiscard]] std::vector<Batch> batches_in_order(std::deque<Worker>& workers) {
     std::vector<Batch> all;
-    for (const Worker& worker : workers) {
-        all.insert(all.end(), worker.batches().begin(), worker.batches().end());
+    for (Worker& worker : workers) {
+        std::move(worker.batches().begin(), worker.batches().end(), std::back_inserter(all));
     }
     std::sort(all.begin(), all.end(), [](const Batch& left, const Batch& right) {
         return left.first_function < right.first_function;
@@ -207,73 +201,56 @@ void run_workers(std::deque<Worker>& workers) {
     u64 offset = 0;
     ImageLayout layout;
     for (Batch& batch : batches) {
-        offset += (batch.code_begin - offset) % chunk_alignment;
+        offset = (offset + batch_alignment - 1) & ~(batch_alignment - 1);
         batch.image_offset = static_cast<u32>(offset);
-        offset += batch.code_end - batch.code_begin;
+        offset += batch.code.size();
         if (offset > code_bytes_max) return Error{ErrorCode::code_too_large};
-        layout.function_count += batch.function_end - batch.function_begin;
-        layout.row_count += batch.row_end - batch.row_begin;
+        layout.function_count += static_cast<u32>(batch.functions.size());
+        layout.row_count += static_cast<u32>(batch.rows.size());
     }
     layout.code_bytes = static_cast<u32>(offset);
     return layout;
 }
 
 /// Copies one batch's code and rebases its tables.
-void write_batch(const ImageWriter& image, const Batch& batch, const codegen::CodeChunk& chunk,
-    std::span<TrapRow> rows) {
-    const u32 delta = batch.image_offset - batch.code_begin;
-    std::memcpy(image.code().data() + batch.image_offset, chunk.code.data() + batch.code_begin,
-        batch.code_end - batch.code_begin);
-    for (u32 i = batch.function_begin; i < batch.function_end; ++i) {
-        FunctionCode function = chunk.functions[i];
-        function.code_begin += delta;
-        function.code_end += delta;
-        image.functions()[batch.first_function + (i - batch.function_begin)] = function;
+void write_batch(const ImageWriter& image, const Batch& batch, std::span<TrapRow> rows) {
+    std::copy(batch.code.begin(), batch.code.end(), image.code().begin() + batch.image_offset);
+    auto function = image.functions().begin() + batch.first_function;
+    for (const FunctionCode& from : batch.functions) {
+        *function++ = {from.code_begin + batch.image_offset, from.code_end + batch.image_offset,
+            from.wasm_offset};
     }
-    for (u32 i = batch.row_begin; i < batch.row_end; ++i) {
-        TrapRow row = chunk.rows[i];
-        row.code_offset += delta;
-        rows[i - batch.row_begin] = row;
-    }
-    const auto by_code = [](const TrapRow& left, const TrapRow& right) {
-        return left.code_offset < right.code_offset;
-    };
-    // Code behind a function's body may have noted its rows late.
-    if (!std::is_sorted(rows.begin(), rows.end(), by_code)) {
-        std::sort(rows.begin(), rows.end(), by_code);
+    auto row = rows.begin();
+    for (const TrapRow& from : batch.rows) {
+        *row++ = {from.code_offset + batch.image_offset, from.where};
     }
 }
 
 /// Fills in the rel32 of every direct call of a batch.
-void link_batch(const ImageWriter& image, const Batch& batch, const codegen::CodeChunk& chunk,
-    const Module& module) {
+void link_batch(const ImageWriter& image, const Batch& batch, const Module& module) {
     const auto functions = image.functions();
-    for (const codegen::CallFixup& call :
-        chunk.calls.subspan(batch.call_begin, batch.call_end - batch.call_begin)) {
-        const u32 place = call.code_offset + (batch.image_offset - batch.code_begin);
+    const auto code = image.code();
+    for (const codegen::CallFixup& call : batch.calls) {
+        const u32 place = call.code_offset + batch.image_offset;
         const u32 callee = call.callee.value - module.imported_function_count;
-        WRUN_CHECK(callee < functions.size() && place <= image.code().size() - 4);
+        WRUN_CHECK(callee < functions.size() && place <= code.size() - 4);
         const u32 distance = functions[callee].code_begin - (place + 4);
-        std::memcpy(image.code().data() + place, &distance, sizeof distance);
+        std::memcpy(code.data() + place, &distance, sizeof distance);
     }
 }
 
-[[nodiscard]] Result<ImageWriter> link(const Module& module, const std::deque<Worker>& workers) {
-    std::vector<codegen::CodeChunk> chunks;
-    for (const Worker& worker : workers)
-        chunks.push_back(worker.chunk());
+[[nodiscard]] Result<ImageWriter> link(const Module& module, std::deque<Worker>& workers) {
     std::vector<Batch> batches = batches_in_order(workers);
     const ImageLayout layout = WRUN_TRY(place_batches(batches));
     WRUN_CHECK(layout.function_count == module.bodies.size());
     ImageWriter image = WRUN_TRY(ImageWriter::make(layout));
-    u32 row = 0;
+    auto rows = image.rows();
     for (const Batch& batch : batches) {
-        const u32 count = batch.row_end - batch.row_begin;
-        write_batch(image, batch, chunks[batch.worker], image.rows().subspan(row, count));
-        row += count;
+        write_batch(image, batch, rows);
+        rows = rows.subspan(batch.rows.size());
     }
     for (const Batch& batch : batches)
-        link_batch(image, batch, chunks[batch.worker], module);
+        link_batch(image, batch, module);
     return image;
 }
 
@@ -286,7 +263,7 @@ Result<ImageWriter> compile_functions(const Module& module, const runtime::Conte
     std::deque<Worker> workers;
     stats.threads = worker_count(work, options.threads);
     for (u32 i = 0; i < stats.threads; ++i) {
-        workers.emplace_back(work, i, options.features).also_compile(layout, options.compile);
+        workers.emplace_back(work, options.features).also_compile(layout, options.compile);
     }
     run_workers(workers);
     WRUN_TRY(work.outcome());
@@ -302,7 +279,7 @@ Result<void> validate_functions(const Module& module, const PipelineOptions& opt
     std::deque<Worker> workers;
     const u32 count = worker_count(work, options.threads);
     for (u32 i = 0; i < count; ++i)
-        workers.emplace_back(work, i, options.features);
+        workers.emplace_back(work, options.features);
     run_workers(workers);
     return work.outcome();
 }
