@@ -254,5 +254,11 @@ TEST(EncoderBufferDeathTest, an_instruction_that_asmjit_refuses_is_a_bug) {
         growing.code.emit(x86::Inst::kIdAdd, x86::xmm1, x86::eax), "internal error.*asmjit");
 }
 
+TEST(EncoderBufferDeathTest, rsp_is_no_index) {
+    Growing growing(64);
+    EXPECT_DEBUG_DEATH(
+        growing.code.lea(true, Gp::rax, Mem::at(Gp::rax, Gp::rsp, 0, 8)), "internal error");
+}
+
 }  // namespace
 }  // namespace wrun::codegen::x64

@@ -303,5 +303,35 @@ TEST_F(EncoderTest, stack_and_control) {
         "ud2_", {}, [&] { ours.ud2_(); }, [&] { aj.ud2(); }, [&] { xb.ud2(); });
 }
 
+TEST_F(EncoderTest, data_behind_code) {
+    for (u8 length = 0; length < 20; ++length) {
+        for (const u32 alignment : {1U, 2U, 4U, 8U, 16U}) {
+            constexpr u64 value = 0xfedc'ba98'7654'3210;
+            same(
+                "align_code, data64", {length, alignment},
+                [&] {
+                    for (u8 i = 0; i < length; ++i)
+                        ours.leave_();
+                    ours.align_code(alignment);
+                    ours.data64(value);
+                },
+                [&] {
+                    for (u8 i = 0; i < length; ++i)
+                        aj.leave();
+                    while (aj.offset() % alignment != 0)
+                        aj.int3();
+                    aj.embedUInt64(value);
+                },
+                [&] {
+                    for (u8 i = 0; i < length; ++i)
+                        xb.leave();
+                    while (xb.getSize() % alignment != 0)
+                        xb.int3();
+                    xb.dq(value);
+                });
+        }
+    }
+}
+
 }  // namespace
 }  // namespace wrun::codegen::x64

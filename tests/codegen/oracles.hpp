@@ -2,6 +2,15 @@
 // same() has one instruction (or one short run of them) emitted by all three and compares the
 // bytes; a mismatch shows the operands and all three encodings, and a test stops comparing after a
 // few of them.
+//
+// Where an oracle must be told, or offers only another encoding of the same instruction:
+//   form            asmjit        xbyak           because
+//   alu_rr, mov_rr  mod_mr()      as ours         either register can be ModRM.rm
+//   test_ri of rax  long_()       long_test()     a9 has no ModRM
+//   shift_ri by 1   long_()       long_shift()    d1 has no immediate
+//   xchg_rr of rax  long_()       long_xchg()     90+r has no ModRM; rax with rax: asmjit has nop
+//   only mov_ri          its register  as ours         asmjit leaves the choice of the width to the
+//   caller
 #pragma once
 
 #include <asmjit/x86.h>
