@@ -1,0 +1,257 @@
+// The shim, through an engine: guests in WAT that import preview 1, several stores with states of
+// their own over one linker.
+#include "wasi/preview1.hpp"
+
+#include <map>
+
+#include "tests/support/wat.hpp"
+#include "tests/wasi/guest.hpp"
+
+namespace wrun::wasi {
+namespace {
+
+using engine::Engine;
+using engine::Linker;
+using engine::Outcome;
+using engine::Store;
+using engine::Value;
+
+struct Import {
+    std::string params;
+    std::string results;
+};
+
+const std::map<std::string, Import>& functions() {
+    static const std::map<std::string, Import> table = {
+#define WRUN_WASI(name, params, results) {#name, {params, results}},
+#define WRUN_WASI_ABSENT(name, params, results) {#name, {params, results}},
+#include "wasi/functions.def"
+#undef WRUN_WASI
+#undef WRUN_WASI_ABSENT
+    };
+    return table;
+}
+
+std::string wat_types(const char* word, const std::string& letters) {
+    if (letters.empty()) return "";
+    std::string text = std::string{" ("} + word;
+    for (const char letter : letters)
+        text += letter == 'I' ? " i64" : " i32";
+    return text + ")";
+}
+
+std::string wat_import(const std::string& name) {
+    const Import& import = functions().at(name);
+    return "(import \"wasi_snapshot_preview1\" \"" + name + "\" (func $" + name +
+           wat_types("param", import.params) + wat_types("result", import.results) + "))";
+}
+
+class Preview1Test : public testing::Test {
+protected:
+    void SetUp() override {
+        if (!wat::available()) GTEST_SKIP() << wat::unavailable_reason();
+        auto made = Engine::make({});
+        ASSERT_TRUE(made.ok());
+        engine_ = std::move(made).take();
+        ASSERT_TRUE(define_preview1(linker_).ok());
+    }
+    std::shared_ptr<const engine::Module> compile(const std::string& wat) {
+        auto compiled = engine::Module::compile(*engine_, wat::assemble(wat));
+        EXPECT_TRUE(compiled.ok());
+        return compiled.ok() ? std::move(compiled).take() : nullptr;
+    }
+    std::unique_ptr<Store> store_for(State* state) {
+        engine::StoreOptions options;
+        options.host_data = state;
+        auto made = Store::make(*engine_, options);
+        EXPECT_TRUE(made.ok());
+        return std::move(made).take();
+    }
+    engine::Instance* instantiate(
+        Store& store, const std::shared_ptr<const engine::Module>& module, const Linker& linker) {
+        auto made = store.instantiate(module, linker);
+        EXPECT_TRUE(made.ok());
+        return made.ok() ? made.value().instance : nullptr;
+    }
+    /// Calls the export "run" of a fresh instance.
+    Outcome run(Store& store, const std::shared_ptr<const engine::Module>& module,
+        std::vector<Value>& results) {
+        engine::Instance* const instance = instantiate(store, module, linker_);
+        if (instance == nullptr) return engine::Returned{};
+        auto outcome = store.call(instance->find_export("run")->func, {}, results);
+        EXPECT_TRUE(outcome.ok());
+        return std::move(outcome).take();
+    }
+    std::unique_ptr<Engine> engine_;
+    Linker linker_;
+};
+
+std::unique_ptr<State> state_with(std::vector<std::string> args) {
+    Config config;
+    config.args = std::move(args);
+    config.stdio = {-1, -1, -1};
+    return State::make(config).state;
+}
+
+TEST_F(Preview1Test, AllFunctionsLink) {
+    EXPECT_EQ(functions().size(), 46u);
+    std::string wat = "(module (memory (export \"memory\") 1)";
+    for (const auto& [name, import] : functions())
+        wat.insert(8, wat_import(name));
+    const auto module = compile(wat + ")");
+    EXPECT_TRUE(linker_.missing(module->decoded()).empty());
+    const auto state = state_with({});
+    EXPECT_NE(instantiate(*store_for(state.get()), module, linker_), nullptr);
+}
+
+TEST_F(Preview1Test, AnotherSignatureDoesNotLink) {
+    const auto module =
+        compile(R"((module (import "wasi_snapshot_preview1" "fd_close" (func (param i64)))))");
+    const auto state = state_with({});
+    const auto store = store_for(state.get());
+    EXPECT_EQ(
+        store->instantiate(module, linker_).error().code, ErrorCode::incompatible_import_type);
+}
+
+TEST_F(Preview1Test, DefiningTwiceIsAnError) {
+    EXPECT_EQ(define_preview1(linker_).error().code, ErrorCode::duplicate_definition);
+}
+
+/// Every one of the 46 with arguments that are all ones: pointers and lengths of nothing good.
+TEST_F(Preview1Test, WildArgumentsEndInAnErrorNumber) {
+    const auto state = state_with({"program"});
+    const auto store = store_for(state.get());
+    for (const auto& [name, import] : functions()) {
+        if (name == "proc_exit") continue;
+        for (const char* const value : {"-1", "0", "65536", "65535"}) {
+            std::string call;
+            for (const char letter : import.params)
+                call += std::string{letter == 'I' ? " (i64" : " (i32"} + ".const " + value + ")";
+            const auto module =
+                compile("(module " + wat_import(name) + "(memory (export \"memory\") 1)" +
+                        "(func (export \"run\") (result i32) (call $" + name + call + ")))");
+            std::vector<Value> results;
+            const Outcome outcome = run(*store, module, results);
+            ASSERT_TRUE(std::holds_alternative<engine::Returned>(outcome)) << name << value;
+            ASSERT_EQ(results.size(), 1u);
+            EXPECT_LE(results[0].bits, 76u) << name << value;
+        }
+    }
+}
+
+TEST_F(Preview1Test, AbsentFunctionsAnswerNosys) {
+    const auto module = compile("(module " + wat_import("proc_raise") + R"(
+        (func (export "run") (result i32) (call $proc_raise (i32.const 1)))))");
+    const auto state = state_with({});
+    std::vector<Value> results;
+    run(*store_for(state.get()), module, results);
+    EXPECT_EQ(results[0].bits, 52u);
+}
+
+TEST_F(Preview1Test, WideArgumentsArriveWhole) {
+    Folder folder;
+    folder.write("file", "0123456789");
+    Config config = Guest::with_folder(folder, false);
+    auto state = State::make(config).state;
+    const auto module = compile("(module " + wat_import("path_open") + wat_import("fd_seek") + R"(
+        (memory (export "memory") 1) (data (i32.const 16) "file")
+        (func (export "run") (result i64)
+            (if (call $path_open (i32.const 3) (i32.const 0) (i32.const 16) (i32.const 4) (i32.const 0)
+                    (i64.const 0x6) (i64.const 0) (i32.const 0) (i32.const 32))
+                (then unreachable))
+            (if (call $fd_seek (i32.load (i32.const 32)) (i64.const 0x123456789a) (i32.const 0)
+                    (i32.const 40))
+                (then unreachable))
+            (if (call $fd_seek (i32.load (i32.const 32)) (i64.const -1) (i32.const 1)
+                    (i32.const 40))
+                (then unreachable))
+            (i64.load (i32.const 40)))))");
+    std::vector<Value> results;
+    const Outcome outcome = run(*store_for(state.get()), module, results);
+    ASSERT_TRUE(std::holds_alternative<engine::Returned>(outcome));
+    EXPECT_EQ(results[0].bits, 0x1234567899u);
+}
+
+TEST_F(Preview1Test, ExitEndsTheRunFromAnyDepth) {
+    const auto module = compile("(module " + wat_import("proc_exit") + R"(
+        (func $deep (param i32)
+            (if (local.get 0) (then (call $deep (i32.sub (local.get 0) (i32.const 1))))
+                (else (call $proc_exit (i32.const 300)))))
+        (func (export "run") (call $deep (i32.const 100)) unreachable)))");
+    const auto state = state_with({});
+    std::vector<Value> results;
+    const Outcome outcome = run(*store_for(state.get()), module, results);
+    ASSERT_TRUE(std::holds_alternative<engine::Exit>(outcome));
+    EXPECT_EQ(std::get<engine::Exit>(outcome).status, 300u);
+}
+
+constexpr const char* count_args = R"(
+    (memory (export "memory") 1)
+    (func (export "run") (result i32)
+        (drop (call $args_sizes_get (i32.const 0) (i32.const 4)))
+        (i32.load (i32.const 0)))))";
+
+TEST_F(Preview1Test, StoresHaveStatesOfTheirOwnOverOneLinker) {
+    const auto module = compile("(module " + wat_import("args_sizes_get") + count_args);
+    const auto none = state_with({});
+    const auto three = state_with({"a", "b", "c"});
+    const auto first = store_for(none.get());
+    const auto second = store_for(three.get());
+    for (int round = 0; round < 2; ++round) {
+        std::vector<Value> results;
+        run(*first, module, results);
+        EXPECT_EQ(results[0].bits, 0u);
+        run(*second, module, results);
+        EXPECT_EQ(results[0].bits, 3u);
+    }
+}
+
+TEST_F(Preview1Test, AHostMayKeepStatesElsewhere) {
+    static std::unique_ptr<State> elsewhere;
+    elsewhere = state_with({"x", "y"});
+    Linker linker;
+    ASSERT_TRUE(define_preview1(linker, [](Store&) { return elsewhere.get(); }).ok());
+    const auto module = compile("(module " + wat_import("args_sizes_get") + count_args);
+    const auto store = store_for(nullptr);
+    engine::Instance* const instance = instantiate(*store, module, linker);
+    std::vector<Value> results;
+    ASSERT_TRUE(store->call(instance->find_export("run")->func, {}, results).ok());
+    EXPECT_EQ(results[0].bits, 2u);
+    elsewhere.reset();
+}
+
+TEST_F(Preview1Test, WithoutAStateACallTraps) {
+    const auto module = compile("(module " + wat_import("args_sizes_get") + count_args);
+    std::vector<Value> results;
+    const Outcome outcome = run(*store_for(nullptr), module, results);
+    ASSERT_TRUE(std::holds_alternative<engine::Trap>(outcome));
+    EXPECT_EQ(std::get<engine::Trap>(outcome).code, runtime::TrapCode::host);
+}
+
+/// A guest without a memory can link; what it passes as pointers is then outside of it.
+TEST_F(Preview1Test, WithoutAMemoryEveryPointerIsAFault) {
+    const auto module = compile("(module " + wat_import("args_sizes_get") + R"(
+        (func (export "run") (result i32) (call $args_sizes_get (i32.const 0) (i32.const 4)))))");
+    const auto state = state_with({});
+    std::vector<Value> results;
+    run(*store_for(state.get()), module, results);
+    EXPECT_EQ(results[0].bits, to_underlying(Errno::fault));
+}
+
+/// The memory's size is asked at each call, so pages that were grown count at once.
+TEST_F(Preview1Test, GrownMemoryIsSeen) {
+    const auto module = compile("(module " + wat_import("random_get") + R"(
+        (memory (export "memory") 1)
+        (func (export "run") (result i32 i32)
+            (call $random_get (i32.const 65536) (i32.const 16))
+            (drop (memory.grow (i32.const 1)))
+            (call $random_get (i32.const 131056) (i32.const 16)))))");
+    const auto state = state_with({});
+    std::vector<Value> results;
+    run(*store_for(state.get()), module, results);
+    EXPECT_EQ(results[0].bits, to_underlying(Errno::fault));
+    EXPECT_EQ(results[1].bits, 0u);
+}
+
+}  // namespace
+}  // namespace wrun::wasi
