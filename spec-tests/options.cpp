@@ -104,7 +104,8 @@ private:
         std::string text;
         if (!value(option, text)) return false;
         const std::optional<u64> parsed = parse_integer(text, 16);
-        if (!parsed || *parsed < least) return fail(option + ": not a number it takes: " + text);
+        if (!parsed || text[0] == '-' || *parsed < least)
+            return fail(option + ": not a number it takes: " + text);
         to = static_cast<u32>(*parsed);
         return true;
     }

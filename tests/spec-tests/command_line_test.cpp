@@ -31,20 +31,21 @@ TEST(Options, SetsAreWordsOrAList) {
 }
 
 TEST(Options, OthersAreTaken) {
-    const Options taken =
-        options({"--dir", "d", "e", "--csv", "f", "--list", "--verbose", "--timeout", "7"});
+    const Options taken = options(
+        {"--dir", "d", "e", "--csv", "f", "--list", "--verbose", "--timeout", "7", "--homes", "0"});
     EXPECT_THAT(taken.folders, ElementsAre("d", "e"));
     EXPECT_EQ(taken.csv, "f");
     EXPECT_TRUE(taken.list);
     EXPECT_TRUE(taken.verbose);
     EXPECT_FALSE(taken.all);
     EXPECT_EQ(taken.timeout_seconds, 7U);
+    EXPECT_EQ(taken.homes_max, 0U);
 }
 
 TEST(Options, MistakesAreRefused) {
     const std::vector<std::string> mistakes[] = {{}, {"--csv", "f"}, {"--set"}, {"--set", "--all"},
         {"--dir"}, {"--csv"}, {"--all", "--timeout", "0"}, {"--all", "--timeout", "x"},
-        {"--nothing"}, {"folder"}};
+        {"--all", "--homes", "-1"}, {"--all", "--homes"}, {"--nothing"}, {"folder"}};
     for (const std::vector<std::string>& words : mistakes) {
         std::string error;
         EXPECT_FALSE(parse_options(words, error).has_value()) << testing::PrintToString(words);
