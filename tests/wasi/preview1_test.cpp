@@ -156,8 +156,8 @@ TEST_F(Preview1Test, WideArgumentsArriveWhole) {
     const auto module = compile("(module " + wat_import("path_open") + wat_import("fd_seek") + R"(
         (memory (export "memory") 1) (data (i32.const 16) "file")
         (func (export "run") (result i64)
-            (if (call $path_open (i32.const 3) (i32.const 0) (i32.const 16) (i32.const 4) (i32.const 0)
-                    (i64.const 0x6) (i64.const 0) (i32.const 0) (i32.const 32))
+            (if (call $path_open (i32.const 3) (i32.const 0) (i32.const 16) (i32.const 4)
+                    (i32.const 0) (i64.const 0x6) (i64.const 0) (i32.const 0) (i32.const 32))
                 (then unreachable))
             (if (call $fd_seek (i32.load (i32.const 32)) (i64.const 0x123456789a) (i32.const 0)
                     (i32.const 40))
