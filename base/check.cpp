@@ -7,7 +7,8 @@
 namespace wrun {
 
 void check_failed(const char* expression, const char* file, int line) noexcept {
-    std::fprintf(stderr, "wrun: internal error: %s does not hold (%s:%d)\n", expression, file, line);
+    std::fprintf(
+        stderr, "wrun: internal error: %s does not hold (%s:%d)\n", expression, file, line);
     std::abort();
 }
 

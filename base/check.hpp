@@ -9,8 +9,9 @@ namespace wrun {
 
 }  // namespace wrun
 
-#define WRUN_CHECK(expression) \
-    (__builtin_expect(!!(expression), 1) ? (void)0 : ::wrun::check_failed(#expression, __FILE__, __LINE__))
+#define WRUN_CHECK(expression)                     \
+    (__builtin_expect(!!(expression), 1) ? (void)0 \
+                                         : ::wrun::check_failed(#expression, __FILE__, __LINE__))
 
 #ifdef NDEBUG
 #define WRUN_ASSERT(expression) ((void)sizeof(!(expression)))

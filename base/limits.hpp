@@ -1,6 +1,7 @@
-// Every bound wrun sets on what comes from outside, in one place. A count is compared with its bound
-// before anything is allocated or looped by it. Where other engines agree on a number (the JavaScript
-// embedding's implementation limits), it is theirs, so that what runs elsewhere runs here.
+// Every bound wrun sets on what comes from outside, in one place. A count is compared with its
+// bound before anything is allocated or looped by it. Where other engines agree on a number (the
+// JavaScript embedding's implementation limits), it is theirs, so that what runs elsewhere runs
+// here.
 #pragma once
 
 #include "base/types.hpp"
@@ -29,8 +30,8 @@ inline constexpr u32 br_table_targets_max = 65'520;
 inline constexpr u32 nesting_max = 1'000'000;
 /// Slots (8 bytes) of one frame: locals, operands and saved registers.
 inline constexpr u32 frame_slots_max = u32{1} << 24;
-/// Machine code of a function or a module: so many bytes for each byte of wasm, and some for free. Real
-/// programs need about two; the bound keeps hostile ones from multiplying their size.
+/// Machine code of a function or a module: so many bytes for each byte of wasm, and some for free.
+/// Real programs need about two; the bound keeps hostile ones from multiplying their size.
 inline constexpr u32 code_bytes_per_wasm_byte_max = 24;
 inline constexpr u32 code_bytes_free = u32{1} << 20;
 inline constexpr u64 memory32_pages_max = 65'536;

@@ -1,6 +1,6 @@
 // Errors are values: a Result<T> holds a T or an Error, and WRUN_TRY takes the one or returns the
-// other. An Error is code + byte offset (8 bytes), so small results travel in registers; its text is
-// built only when asked for (base/errors.hpp).
+// other. An Error is code + byte offset (8 bytes), so small results travel in registers; its text
+// is built only when asked for (base/errors.hpp).
 #pragma once
 
 #include <utility>

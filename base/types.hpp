@@ -1,4 +1,5 @@
 // The vocabulary every folder shares: fixed-width names and three helpers that C++20 lacks.
+// Widths are part of every format and of the ABI here, so signatures say them.
 #pragma once
 
 #include <compare>

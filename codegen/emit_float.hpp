@@ -1,4 +1,5 @@
 // Codegen: floating arithmetic and the conversions between the register files.
+// Comparisons mind that a NaN is unordered; conversions that trap check before they convert.
 #pragma once
 
 #include "codegen/emit_integer.hpp"

@@ -1,4 +1,5 @@
 // Codegen: a function's frame, its beginning and its end, and what lies behind it out of line.
+// A function that fails leaves no trace: its code, rows and calls are taken back.
 #pragma once
 
 #include "codegen/emit_control.hpp"

@@ -1,4 +1,5 @@
 // Codegen: integer arithmetic, comparisons, extensions and constants.
+// Results go to the local that the next operation sets, else into an operand that dies here.
 #pragma once
 
 #include "codegen/operands.hpp"

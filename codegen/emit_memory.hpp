@@ -1,4 +1,5 @@
 // Codegen: loads and stores, memory.size and grow, globals, tables, references, bulk operations.
+// Only guest_memory() builds an operand of the guest's memory: that is where a sandbox would leak.
 #pragma once
 
 #include "codegen/emit_call.hpp"

@@ -1,3 +1,4 @@
+// See homes.hpp. Linear in the runs of locals, however many locals there are.
 #include "codegen/homes.hpp"
 
 #include <algorithm>

@@ -20,7 +20,8 @@ public:
     explicit RawBuffer(std::size_t capacity) { grow(capacity); }
     [[nodiscard]] T* data() const noexcept { return data_.get(); }
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
-    /// At least `wanted` elements; doubles, so that growth is linear altogether, but not beyond `most`.
+    /// At least `wanted` elements; doubles, so that growth is linear altogether, but not beyond
+    /// `most`.
     void grow(std::size_t wanted, std::size_t most = ~std::size_t{0}) noexcept {
         if (wanted <= capacity_) return;
         const std::size_t capacity = std::max(wanted, std::min(2 * capacity_, most));

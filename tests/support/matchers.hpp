@@ -1,4 +1,5 @@
 // gmock matchers for results, and how gtest prints the engine's values.
+// A failing test shows code, class and offset in words, not numbers.
 #pragma once
 
 #include <gmock/gmock.h>

@@ -51,7 +51,7 @@ BAD = {
     "typeid": ("base/a.cpp", "// A.\nauto& t = typeid(a);\n", 2, "exceptions", "typeid"),
     "source without opening": ("base/a.cpp", "int a;\n", 1, "opening", "without a comment"),
     "table without opening": ("base/a.def", "ROW(a)\n", 1, "opening", "without a comment"),
-    "header with one line": ("base/a.hpp", "// A.\n#pragma once\n", 1, "opening", "two lines"),
+    "header with one line": ("base/a.hpp", "// A.\n#pragma once\n" + "int a;\n" * 39, 1, "opening", "two lines"),
     "script without opening": ("tools/a", "#!/bin/sh\ntrue\n", 1, "opening", "without a comment"),
     "python without opening": ("tools/a.py", "import os\n", 1, "opening", "without a comment"),
     "cmake without opening": ("base/sub/CMakeLists.txt", "project(a)\n", 1, "opening", "without a comment"),
@@ -61,6 +61,7 @@ BAD = {
     "long line of C++": ("base/a.cpp", "// " + "a" * 98 + "\n", 1, "lines", "101 characters, over 100"),
     "long row": ("base/a.def", "// " + "a" * 138 + "\n", 1, "lines", "141 characters, over 140"),
     "long line of text": ("docs/a.md", "a" * 121 + "\n", 1, "lines", "121 characters, over 120"),
+    "long line of WAT": ("tests/a.cpp", '// A.\nauto t = R"((module\n' + "a" * 121 + ')";\n', 3, "lines", "over 120"),
     "tab": ("base/a.cpp", "// A.\n\tint a;\n", 2, "lines", "a tab"),
     "white space at the end": ("docs/a.md", "a \n", 1, "lines", "white space"),
     "no newline at the end": ("docs/a.md", "a\nb", 2, "lines", "no newline"),
@@ -78,6 +79,8 @@ BAD = {
 # Just inside each limit, and forms that look like violations.
 FINE = {
     "line of 100": ("base/a.cpp", "// " + "a" * 97 + "\n"),
+    "line of WAT": ("tests/a.cpp", '// A.\nauto t = R"((module\n' + "a" * 116 + ')";\n'),
+    "small header with one line": ("base/a.hpp", "// A.\n#pragma once\n" + "int a;\n" * 38),
     "wide table": ("base/a.def", "// " + "a" * 137 + "\n"),
     "row of a document": ("docs/a.md", "| " + "a" * 200 + " |\n"),
     "link outside": ("README.md", "[b](https://example.com/none)\n"),

@@ -1,4 +1,5 @@
 // A sink that writes down everything it hears, and the two walks through it.
+// Tests compare its lines, so that what a sink is told is pinned word for word.
 #pragma once
 
 #include <string>
