@@ -142,7 +142,8 @@ std::string_view Trap::message() const noexcept {
 }
 
 Result<Outcome> run_function(Store& store, runtime::FuncRecord& func, std::span<u64> slots) {
-    if (runtime::host_stack_room() < host_stack_room_min) {
+    // Only below a guest: how deep the host itself goes is not the guest's doing.
+    if (wrun_entry != nullptr && runtime::host_stack_room() < host_stack_room_min) {
         Trap trap;
         trap.code = runtime::TrapCode::stack_overflow;
         return Outcome{std::move(trap)};
