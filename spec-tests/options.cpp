@@ -138,7 +138,7 @@ std::optional<std::vector<ScriptFile>> select_scripts(
         if (found.empty()) error = "no .wast files below" + places;
         for (const std::string& set : options.sets)
             if (error.empty() && std::none_of(found.begin(), found.end(), wanted_by(set)))
-                error = "no set " + set + " below" + places;
+                error.append("no set ").append(set).append(" below").append(places);
         if (!error.empty()) return std::nullopt;
         for (const ScriptFile& file : found)
             if (whole || std::any_of(options.sets.begin(), options.sets.end(),

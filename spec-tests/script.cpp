@@ -160,7 +160,7 @@ private:
     std::optional<Command> register_command(Node node) {
         const std::vector<Node> items = node.items();
         const bool named = items.size() == 3 && items[2].is_id();
-        if (!(items.size() == 2 || named) || !items[1].is_string())
+        if ((items.size() != 2 && !named) || !items[1].is_string())
             return fail(node, "register: a string and at most one name expected");
         Command command;
         command.kind = CommandKind::register_;
