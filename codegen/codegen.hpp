@@ -297,6 +297,7 @@ private:
     void parallel_moves(std::span<Move> moves);
     void parallel_moves_fp(std::span<Move> moves);
     void save_for_call();
+    void skip_call(std::span<const ValType> params, std::span<const ValType> results);
     u32 place_arguments(std::span<const ValType> types, std::optional<Gp> record);
     void after_call(std::span<const ValType> results);
     void call_helper(runtime::Helper helper, u32 immediate0, u32 immediate1, Kind result);
@@ -377,11 +378,13 @@ private:
     // per function
     const FunctionSummary* summary_ = nullptr;
     std::span<const ValType> params_;
+    std::span<const ValType> placed_params_;  // those that stack_params_ is about
     std::span<const ValType> results_;
     std::array<Kind, 64> local_kinds_{};  // of the first locals; the others are looked up in runs
     u32 local_kind_count_ = 0;
     /// Of each parameter its slot among the stack arguments, or in_register; empty when all are.
     std::vector<u16> stack_params_;
+    u32 register_params_end_ = 0;  // no parameter from here on arrives in a register
     static constexpr u16 in_register = 0xffff;
     u32 body_begin_ = 0;
     u32 op_offset_ = 0;

@@ -98,19 +98,26 @@ void Codegen<Masm>::begin_function(FuncIndex func, const FunctionSummary& summar
     control.has_target = true;  // a function's end claims no home
 }
 
-/// Which parameters the caller left on the stack, and where.
+/// Which parameters the caller left on the stack, and where. Functions of one type often follow
+/// each other, and a type can have a thousand parameters: what the last function found is kept.
 template <class Masm>
 void Codegen<Masm>::place_stack_params() {
+    if (placed_params_.data() == params_.data() && placed_params_.size() == params_.size()) return;
+    placed_params_ = params_;
     const HomeRegisters& registers = Masm::home_registers();
     stack_params_.clear();
     stack_arg_slots_ = 0;
+    register_params_end_ = 0;
     u32 integers = 0;
     u32 floats = 0;
     for (u32 local = 0; local < params_.size(); ++local) {
         const bool is_float = params_[local].is_float();
         const bool in_reg = is_float ? floats++ < registers.float_argument_count
                                      : integers++ < registers.integer_argument_count;
-        if (in_reg) continue;
+        if (in_reg) {
+            register_params_end_ = local + 1;
+            continue;
+        }
         stack_params_.resize(params_.size(), in_register);
         stack_params_[local] = static_cast<u16>(stack_arg_slots_++);
     }
@@ -145,9 +152,8 @@ void Codegen<Masm>::emit_parameters() {
     u32 float_move_count = 0;
     u32 integers = 0;
     u32 floats = 0;
-    const u32 registers_max = registers.integer_argument_count + registers.float_argument_count;
     // Registers first: a parameter from the stack may have its home in one of them.
-    for (u32 local = 0; local < params_.size() && integers + floats < registers_max; ++local) {
+    for (u32 local = 0; local < register_params_end_; ++local) {
         const ValType type = params_[local];
         const bool is_float = type.is_float();
         u32& position = is_float ? floats : integers;
