@@ -15,7 +15,11 @@ Result<void> LocalTypes::read(
     u64 slots = 0;
     const auto add = [&](u32 size, ValType of) {
         if (size == 0) return;
-        runs.push_back({static_cast<u32>(count), size, of});
+        if (!runs.empty() && runs.back().type == of) {
+            runs.back().count += size;
+        } else {
+            runs.push_back({static_cast<u32>(count), size, of});
+        }
         count += size;
         slots += u64{size} * of.slots();
     };
