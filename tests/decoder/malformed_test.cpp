@@ -198,15 +198,6 @@ TEST(Unsupported, TakesTypesOfFeaturesThatAreOn) {
     EXPECT_TRUE(module.value().memories[0].type.limits.shared);
 }
 
-/// `count` times `item`.
-Bytes repeat(u32 count, const Bytes& item) {
-    Bytes all;
-    all.reserve(std::size_t{count} * item.size());
-    for (u32 i = 0; i < count; ++i)
-        append(all, item);
-    return all;
-}
-
 struct LimitRow {
     const char* what;
     u32 limit;

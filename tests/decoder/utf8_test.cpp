@@ -55,7 +55,7 @@ constexpr std::string_view invalid[] = {
 
 TEST(Utf8, AcceptsEachFormAtItsBorders) {
     for (const std::string_view text : valid) {
-        for (const std::size_t ahead : {0, 1, 7, 8, 9, 31}) {
+        for (const std::size_t ahead : {0u, 1u, 7u, 8u, 9u, 31u}) {
             EXPECT_TRUE(check(std::string(ahead, 'x') + std::string{text} + "tail")) << text;
         }
         EXPECT_TRUE(check(text));
@@ -64,7 +64,7 @@ TEST(Utf8, AcceptsEachFormAtItsBorders) {
 
 TEST(Utf8, RefusesOverlongSurrogateTooLargeAndCutOffForms) {
     for (const std::string_view text : invalid) {
-        for (const std::size_t ahead : {0, 1, 7, 8, 9, 31}) {
+        for (const std::size_t ahead : {0u, 1u, 7u, 8u, 9u, 31u}) {
             EXPECT_FALSE(check(std::string(ahead, 'x') + std::string{text})) << ahead;
             EXPECT_FALSE(check(std::string(ahead, 'x') + std::string{text} + "twelve bytes"))
                 << ahead;

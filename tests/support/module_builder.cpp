@@ -1,6 +1,8 @@
 // See module_builder.hpp.
 #include "tests/support/module_builder.hpp"
 
+#include <algorithm>
+
 #include "decoder/type_reader.hpp"
 
 namespace wrun::build {
@@ -48,6 +50,18 @@ Bytes val_type(ValType type) {
     const u8 form = type.nullable() ? type_byte::ref_null : type_byte::ref;
     if (type.concrete()) return join(form, leb_s(type.type_index().value));
     return join(form, val_type(ValType::reference(type.heap())));
+}
+
+Bytes repeat(u32 count, const Bytes& item) {
+    const std::size_t size = count * item.size();
+    Bytes all(size);
+    if (size == 0) return all;
+    std::copy(item.begin(), item.end(), all.begin());
+    // What is there already is copied behind itself.
+    for (std::size_t done = item.size(); done < size; done *= 2) {
+        std::copy_n(all.data(), std::min(done, size - done), all.data() + done);
+    }
+    return all;
 }
 
 Bytes limits(u64 min, std::optional<u64> max) {

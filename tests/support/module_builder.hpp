@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,9 @@ using ValTypes = std::vector<ValType>;
 [[nodiscard]] Bytes val_type(ValType type);
 [[nodiscard]] Bytes limits(u64 min, std::optional<u64> max = std::nullopt);
 [[nodiscard]] Bytes fixed(u64 value, std::size_t size);
+
+/// `count` times the same.
+[[nodiscard]] Bytes repeat(u32 count, const Bytes& item);
 
 inline void append(Bytes& to, const Bytes& more) {
     to.insert(to.end(), more.begin(), more.end());
@@ -117,12 +121,25 @@ struct Encode<Immediate::types> {
     }
 };
 
+/// Indices may be written as plain literals.
+template <Immediate kind, class T>
+auto argument(T value) {
+    constexpr bool is_number = kind == Immediate::i32 || kind == Immediate::i64 ||
+                               kind == Immediate::f32 || kind == Immediate::f64;
+    if constexpr (std::is_same_v<T, int> && !is_number) {
+        return static_cast<u32>(value);
+    } else {
+        return value;
+    }
+}
+
 }  // namespace detail
 
-#define WRUN_OP(name, prefix, code, text, kind, ...)                                        \
-    template <class... Immediates>                                                          \
-    [[nodiscard]] Bytes name(Immediates... immediates) {                                    \
-        return join(opcode(Op::name), detail::Encode<Immediate::kind>::run(immediates...)); \
+#define WRUN_OP(name, prefix, code, text, kind, ...)                                          \
+    template <class... Immediates>                                                            \
+    [[nodiscard]] Bytes name(Immediates... immediates) {                                      \
+        return join(opcode(Op::name), detail::Encode<Immediate::kind>::run(                   \
+                                          detail::argument<Immediate::kind>(immediates)...)); \
     }
 #define WRUN_LATER_OP(...)
 #define WRUN_LATER_PREFIX(...)

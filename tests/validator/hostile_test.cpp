@@ -19,14 +19,6 @@ namespace {
 using namespace build;
 using enum ErrorCode;
 
-Bytes repeat(u32 count, const Bytes& item) {
-    Bytes all;
-    all.reserve(std::size_t{count} * item.size());
-    for (u32 i = 0; i < count; ++i)
-        append(all, item);
-    return all;
-}
-
 /// Time of this thread on the processor: what other processes do does not count.
 double cpu_ms() {
     timespec now{};
@@ -73,7 +65,7 @@ TEST(Hostile, NestingMeetsItsLimit) {
 
 TEST(Hostile, LabelTablesMeetTheirLimit) {
     for (const u32 count : {limits::br_table_targets_max, limits::br_table_targets_max + 1}) {
-        Bytes code = join(local_get(0u), opcode(Op::br_table), leb_u(count));
+        Bytes code = join(local_get(0), opcode(Op::br_table), leb_u(count));
         code.resize(code.size() + count + 1);  // label 0 each, and the default
         append(code, end());
         if (count == limits::br_table_targets_max) {
@@ -87,13 +79,13 @@ TEST(Hostile, LabelTablesMeetTheirLimit) {
 }
 
 TEST(Hostile, LargeBodiesAreTaken) {
-    const Bytes statement = join(local_get(0u), i32_const(1), i32_add(), local_set(0u));
+    const Bytes statement = join(local_get(0), i32_const(1), i32_add(), local_set(0));
     const Bytes large = join(repeat(1'000'000, statement), end());
     ASSERT_GT(large.size(), 7'000'000u - 1);
     EXPECT_THAT(validate_body(large), succeeds());
     // Nothing is ever taken from the stack until the end.
     const u32 count = 3'000'000;
-    const Bytes tall = join(repeat(count, local_get(0u)), repeat(count, drop()), end());
+    const Bytes tall = join(repeat(count, local_get(0)), repeat(count, drop()), end());
     EXPECT_EQ(summarise(tall).stack_slots_max, count);
 }
 
@@ -103,7 +95,7 @@ TEST(Hostile, FramesMeetTheirLimit) {
     const u32 type = builder.type({}, ValTypes(1000, type_i64));
     builder.import_function("m", "f", type);
     const u32 calls = limits::frame_slots_max / 1000 + 2000;
-    builder.function({}, {}, join(repeat(calls, call(0u)), return_(), end()));
+    builder.function({}, {}, join(repeat(calls, call(0)), return_(), end()));
     EXPECT_THAT(build::validate(builder.bytes()), fails(frame_too_large));
 }
 
@@ -145,11 +137,11 @@ TEST(Hostile, RunsOfLocalsAreSearchedNotWalked) {
 /// work.
 TEST(Hostile, WorkIsLinearInTheBytes) {
     const auto with_branches = [](u32 depth) {
-        return join(repeat(depth, block()), repeat(depth, join(local_get(0u), br_if(depth - 1))),
+        return join(repeat(depth, block()), repeat(depth, join(local_get(0), br_if(depth - 1))),
             repeat(depth, end()), end());
     };
     const auto with_tables = [](u32 count) {
-        const Bytes table = join(local_get(0u), br_table(0u, 1u, 0u, 1u, 0u, 1u, 0u, 1u, 0u, 1u));
+        const Bytes table = join(local_get(0), br_table(0, 1, 0, 1, 0, 1, 0, 1, 0, 1));
         return join(repeat(count, join(block(), table, end())), end());
     };
     const auto dead = [](u32 count) {
@@ -183,18 +175,18 @@ std::vector<Bytes> samples() {
     builder.import_global("env", "g", type_i32, false);
     builder.table(type_funcref, 3, 9);
     builder.memory(1, 2);
-    builder.global(type_i32, true, body(global_get(0u), i32_const(4), i32_mul()));
+    builder.global(type_i32, true, body(global_get(0), i32_const(4), i32_mul()));
     const u32 first = builder.function(type,
-        body(local_get(1u), local_get(0u), if_(type_i64), i64_const(-77), else_(), i64_const(1),
-            local_tee(2u), end(), i64_add(), local_get(0u), br_table(0u, 0u, 0u)),
+        body(local_get(1), local_get(0), if_(type_i64), i64_const(-77), else_(), i64_const(1),
+            local_tee(2), end(), i64_add(), local_get(0), br_table(0, 0, 0)),
         {{3, type_i64}, {1, type_f32}});
     builder.start(builder.function(
-        nothing, body(i32_const(3), i32_const(1), i32_const(1), memory_init(0u), loop(),
-                     i32_const(0), br_if(0u), end(), i32_const(0), f64_load(9u, 3u), drop())));
+        nothing, body(i32_const(3), i32_const(1), i32_const(1), memory_init(0), loop(),
+                     i32_const(0), br_if(0), end(), i32_const(0), f64_load(9, 3), drop())));
     builder.export_item("first", ExternKind::func, first);
     builder.active_elements(body(i32_const(0)), {0, 1, 2});
     builder.element(
-        join(5, val_type(type_funcref), 2, body(ref_null(type_funcref)), body(ref_func(0u))));
+        join(5, val_type(type_funcref), 2, body(ref_null(type_funcref)), body(ref_func(0))));
     builder.passive_data("0123456789");
     builder.active_data(body(i32_const(16)), "abc");
     builder.data_count(2);

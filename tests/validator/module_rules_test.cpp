@@ -61,7 +61,7 @@ const Row rows[] = {
     {"other arithmetic", constant_expression_required,
         [](auto& m) { m.global(type_i32, false, body(i32_const(1), i32_const(2), i32_xor())); }},
     {"a call", constant_expression_required,
-        [](auto& m) { m.global(type_i32, false, body(call(0u))); }},
+        [](auto& m) { m.global(type_i32, false, body(call(0))); }},
     {"a nop", constant_expression_required,
         [](auto& m) { m.global(type_i32, false, body(nop())); }},
     {"a block", constant_expression_required,
@@ -69,22 +69,22 @@ const Row rows[] = {
     {"an imported immutable global", ok,
         [](auto& m) {
             m.import_global("m", "g", type_i32, false);
-            m.global(type_i32, false, body(global_get(0u)));
+            m.global(type_i32, false, body(global_get(0)));
         }},
     {"an earlier global of the module", ok,
         [](auto& m) {
             m.global(type_i32, false, zero());
-            m.global(type_i32, false, body(global_get(0u)));
+            m.global(type_i32, false, body(global_get(0)));
         }},
     {"a mutable global", constant_expression_required,
         [](auto& m) {
             m.import_global("m", "g", type_i32, true);
-            m.global(type_i32, false, body(global_get(0u)));
+            m.global(type_i32, false, body(global_get(0)));
         }},
-    {"itself", unknown_global, [](auto& m) { m.global(type_i32, false, body(global_get(0u))); }},
+    {"itself", unknown_global, [](auto& m) { m.global(type_i32, false, body(global_get(0))); }},
     {"a later global", unknown_global,
         [](auto& m) {
-            m.global(type_i32, false, body(global_get(1u)));
+            m.global(type_i32, false, body(global_get(1)));
             m.global(type_i32, false, zero());
         }},
     {"a null of its type", ok,
@@ -93,11 +93,11 @@ const Row rows[] = {
         [](auto& m) { m.global(type_externref, false, body(ref_null(type_funcref))); }},
     {"a function that is there", ok,
         [](auto& m) {
-            m.global(type_funcref, false, body(ref_func(0u)));
+            m.global(type_funcref, false, body(ref_func(0)));
             m.function({}, {}, body());
         }},
     {"a function that is not there", unknown_function,
-        [](auto& m) { m.global(type_funcref, false, body(ref_func(0u))); }},
+        [](auto& m) { m.global(type_funcref, false, body(ref_func(0))); }},
     // Exports and start.
     {"an export of each kind", ok,
         [](auto& m) {
@@ -157,7 +157,7 @@ const Row rows[] = {
         [](auto& m) {
             m.function({}, {}, body());
             m.element(join(
-                5, val_type(type_funcref), 2, body(ref_null(type_funcref)), body(ref_func(0u))));
+                5, val_type(type_funcref), 2, body(ref_null(type_funcref)), body(ref_func(0))));
         }},
     {"an element expression of another type", type_mismatch,
         [](auto& m) {
@@ -165,7 +165,7 @@ const Row rows[] = {
         }},
     {"an element expression that is not constant", constant_expression_required,
         [](auto& m) {
-            m.element(join(5, val_type(type_funcref), 1, body(i32_const(0), table_get(0u))));
+            m.element(join(5, val_type(type_funcref), 1, body(i32_const(0), table_get(0))));
         }},
     // Data segments.
     {"data of a memory", ok, [](auto& m) { m.memory(1), m.active_data(zero(), "x"); }},
@@ -178,7 +178,7 @@ const Row rows[] = {
         [](auto& m) {
             m.memory(1);
             m.global(type_i32, false, zero());
-            m.active_data(body(global_get(0u)), "x");
+            m.active_data(body(global_get(0)), "x");
         }},
     {"passive data without a memory", ok, [](auto& m) { m.passive_data("x"); }},
 };
@@ -232,13 +232,13 @@ TEST(ModuleRules, CollectTheFunctionsThatEscape) {
     ModuleBuilder builder;
     const u32 type = builder.type({}, {});
     for (u32 i = 0; i < 10; ++i)
-        builder.function(type, body(call(9u)));
+        builder.function(type, body(call(9)));
     builder.table(type_funcref, 4);
-    builder.global(type_funcref, false, body(ref_func(8u)));
+    builder.global(type_funcref, false, body(ref_func(8)));
     builder.export_item("x", ExternKind::func, 5);
     builder.export_item("y", ExternKind::func, 5);
     builder.active_elements(body(i32_const(0)), {3, 1});
-    builder.element(join(7, val_type(type_funcref), 1, body(ref_func(6u))));
+    builder.element(join(7, val_type(type_funcref), 1, body(ref_func(6))));
     builder.declared_elements({0});
     const Bytes bytes = builder.bytes();
     Result<Module> module = decode(bytes, default_features());

@@ -127,9 +127,9 @@ void add_tables(std::vector<Instance>& all) {
         all.push_back(
             by_hand(Op::table_copy, shape, table_copy(i, i), {type_i32, type_i32, type_i32}, {}));
     }
-    all.push_back(by_hand(Op::table_init, "", table_init(0u), {type_i32, type_i32, type_i32}, {}));
-    all.push_back(by_hand(Op::elem_drop, "", elem_drop(0u), {}, {}));
-    all.push_back(by_hand(Op::ref_func, "", ref_func(0u), {}, {type_funcref}));
+    all.push_back(by_hand(Op::table_init, "", table_init(0), {type_i32, type_i32, type_i32}, {}));
+    all.push_back(by_hand(Op::elem_drop, "", elem_drop(0), {}, {}));
+    all.push_back(by_hand(Op::ref_func, "", ref_func(0), {}, {type_funcref}));
 }
 
 void add_memories(std::vector<Instance>& all) {
@@ -138,16 +138,16 @@ void add_memories(std::vector<Instance>& all) {
     all.push_back(by_hand(Op::memory_grow, "", memory_grow(), {type_i32}, {type_i32}));
     all.push_back(by_hand(Op::memory_fill, "", memory_fill(), three, {}));
     all.push_back(by_hand(Op::memory_copy, "", memory_copy(), three, {}));
-    all.push_back(by_hand(Op::memory_init, "", memory_init(0u), three, {}));
-    all.push_back(by_hand(Op::data_drop, "", data_drop(0u), {}, {}));
+    all.push_back(by_hand(Op::memory_init, "", memory_init(0), three, {}));
+    all.push_back(by_hand(Op::data_drop, "", data_drop(0), {}, {}));
 }
 
 void add_calls(std::vector<Instance>& all) {
-    all.push_back(by_hand(Op::call, "without types", call(0u), {}, {}));
-    all.push_back(by_hand(Op::call, "1", call(1u), {type_i32, type_i64}, {type_f32}));
-    all.push_back(by_hand(Op::call, "2", call(2u), {type_i32}, {type_i32, type_i64}));
+    all.push_back(by_hand(Op::call, "without types", call(0), {}, {}));
+    all.push_back(by_hand(Op::call, "1", call(1), {type_i32, type_i64}, {type_f32}));
+    all.push_back(by_hand(Op::call, "2", call(2), {type_i32}, {type_i32, type_i64}));
     all.push_back(by_hand(
-        Op::call_indirect, "1", call_indirect(1u), {type_i32, type_i64, type_i32}, {type_f32}));
+        Op::call_indirect, "1", call_indirect(1), {type_i32, type_i64, type_i32}, {type_f32}));
 }
 
 void add_blocks(std::vector<Instance>& all) {
@@ -181,12 +181,12 @@ void add_branches(std::vector<Instance>& all) {
     const ValTypes label = {type_i32, type_i64};
     ValTypes label_and_index = label;
     label_and_index.push_back(type_i32);
-    all.push_back(inside(by_hand(Op::br, "2", br(0u), label, {}), open, close));
+    all.push_back(inside(by_hand(Op::br, "2", br(0), label, {}), open, close));
     all.push_back(
-        inside(by_hand(Op::br_table, "2", br_table(0u, 0u), label_and_index, {}), open, close));
-    all.push_back(inside(by_hand(Op::br_if, "2", br_if(0u), label_and_index, {}), open, close));
+        inside(by_hand(Op::br_table, "2", br_table(0, 0), label_and_index, {}), open, close));
+    all.push_back(inside(by_hand(Op::br_if, "2", br_if(0), label_and_index, {}), open, close));
     // A loop's label takes its parameters.
-    all.push_back(inside(by_hand(Op::br, "to a loop", br(0u), {type_i32}, {}),
+    all.push_back(inside(by_hand(Op::br, "to a loop", br(0), {type_i32}, {}),
         join(i32_const(0), loop(two), drop()), close));
     all.push_back(inside(by_hand(Op::return_, "", return_(), {}, {}), {}, {}));
 }

@@ -33,23 +33,23 @@ private:
             case 0: return nop();
             case 1: return join(local_get(below(6)), drop());
             case 2:
-                return join(local_get(0u), i32_const(static_cast<i32>(random_())), i32_add(),
-                    local_set(0u));
+                return join(
+                    local_get(0), i32_const(static_cast<i32>(random_())), i32_add(), local_set(0));
             case 3:
-                return join(i32_const(8), i64_load(below(5000), below(4)), local_tee(1u), drop());
-            case 4: return join(local_get(0u), br_if(depth));
+                return join(i32_const(8), i64_load(below(5000), below(4)), local_tee(1), drop());
+            case 4: return join(local_get(0), br_if(depth));
             case 5: return leaving(depth);
-            case 6: return join(i32_const(0), i64_const(1), call(1u), local_set(2u));
-            case 7: return join(local_get(0u), memory_grow(), global_set(0u));
+            case 6: return join(i32_const(0), i64_const(1), call(1), local_set(2));
+            case 7: return join(local_get(0), memory_grow(), global_set(0));
             case 8: return join(block(), sequence(below(4), depth + 1), end());
             case 9: return join(loop(), sequence(below(4), depth + 1), end());
-            case 10: return join(local_get(0u), if_(), sequence(below(3), depth + 1), end());
+            case 10: return join(local_get(0), if_(), sequence(below(3), depth + 1), end());
             case 11:
-                return join(local_get(0u), if_(), sequence(below(3), depth + 1), else_(),
+                return join(local_get(0), if_(), sequence(below(3), depth + 1), else_(),
                     sequence(below(3), depth + 1), end());
             default:
                 return join(block(type_i32), sequence(below(3), depth + 1), i32_const(1), end(),
-                    local_set(0u));
+                    local_set(0));
         }
     }
 
@@ -61,7 +61,7 @@ private:
             case 0: all = build::unreachable(); break;
             case 1: all = return_(); break;
             case 2: all = br(depth); break;
-            default: all = join(local_get(0u), br_table(depth, depth, depth)); break;
+            default: all = join(local_get(0), br_table(depth, depth, depth)); break;
         }
         const u32 dead = below(4);
         for (u32 i = 0; i < dead; ++i)

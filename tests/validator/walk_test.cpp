@@ -25,7 +25,7 @@ std::vector<std::string> announced(const Bytes& code) {
 }
 
 TEST(Walk, AnnouncesOffsetsNextBytesAndImmediates) {
-    const Bytes code = body(i32_const(-5), i64_load(300u, 2u), local_set(1u));
+    const Bytes code = body(i32_const(-5), i64_load(300, 2), local_set(1));
     const Body made = make_body(code);
     const auto at = [&](u32 offset) { return std::to_string(made.code_begin + offset); };
     EXPECT_THAT(heard_trusted(made.module, made.func),
@@ -37,17 +37,17 @@ TEST(Walk, AnnouncesOffsetsNextBytesAndImmediates) {
 TEST(Walk, AnnouncesEachKindOfImmediate) {
     announced(body(i32_const(1), i64_const(-1), f32_const(1.5), f64_const(2.5), drop(), drop(),
         drop(), drop(), block(type_i32), i32_const(1), end(), drop(), block(TypeIndex{0}), end(),
-        i32_const(0), br_if(0u), call(0u), local_get(3u), drop(), global_get(6u), drop(),
-        i32_const(0), table_get(1u), drop(), memory_size(), drop(), data_drop(0u), elem_drop(0u),
-        i32_const(0), call_indirect(0u, 0u), i32_const(0), i32_const(0), i32_const(0),
-        memory_init(0u), i32_const(0), i32_const(0), i32_const(0), memory_copy(), i32_const(0),
-        i32_const(0), i32_const(0), table_init(0u, 0u), i32_const(0), i32_const(0), i32_const(0),
-        table_copy(1u, 1u), ref_null(type_externref), ref_null(type_externref), i32_const(0),
-        select_t(type_externref), drop(), ref_func(0u), drop(), i32_const(0), br_table(0u, 0u)));
+        i32_const(0), br_if(0), call(0), local_get(3), drop(), global_get(6), drop(), i32_const(0),
+        table_get(1), drop(), memory_size(), drop(), data_drop(0), elem_drop(0), i32_const(0),
+        call_indirect(0, 0), i32_const(0), i32_const(0), i32_const(0), memory_init(0), i32_const(0),
+        i32_const(0), i32_const(0), memory_copy(), i32_const(0), i32_const(0), i32_const(0),
+        table_init(0, 0), i32_const(0), i32_const(0), i32_const(0), table_copy(1, 1),
+        ref_null(type_externref), ref_null(type_externref), i32_const(0), select_t(type_externref),
+        drop(), ref_func(0), drop(), i32_const(0), br_table(0, 0)));
 }
 
 TEST(Walk, StopsAtWhatEndsABlockAndGoesOnBehindIt) {
-    EXPECT_THAT(announced(body(block(), br(0u), nop(), i32_add(), drop(), end(), nop())),
+    EXPECT_THAT(announced(body(block(), br(0), nop(), i32_add(), drop(), end(), nop())),
         ElementsAre("block", "br", "end", "nop", "end"));
 }
 
