@@ -47,6 +47,18 @@ std::string base_name(const std::string& path) {
     return slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
+void tell_grants(const wasi::Config& config) {
+    if (!says(Level::debug)) return;
+    for (const wasi::Preopen& preopen : config.preopens)
+        say(Level::debug, "granted '" + printable(preopen.host_path) + "' as '" +
+                              printable(preopen.guest_path) + "'" +
+                              (preopen.read_only ? ", read-only" : ""));
+    // Values may be secrets.
+    for (const std::string& variable : config.env)
+        say(Level::debug,
+            "granted the variable " + printable(variable.substr(0, variable.find('='))));
+}
+
 wasi::State::Made make_state(const RunOptions& options, std::array<int, 3> streams) {
     wasi::Config config;
     config.args.push_back(options.argv0.value_or(base_name(options.module)));
@@ -57,6 +69,7 @@ wasi::State::Made make_state(const RunOptions& options, std::array<int, 3> strea
     config.env = options.variables;
     config.preopens = options.directories;
     config.stdio = streams;
+    tell_grants(config);
     return wasi::State::make(config);
 }
 
@@ -109,10 +122,14 @@ std::optional<int> Run::ended(const Outcome& outcome) const {
         say(Level::error, file() + ": trap: " + describe_trap(*trap));
         return exit_code::trap;
     }
+    const auto* const exit = std::get_if<engine::Exit>(&outcome);
+    if (exit == nullptr) return std::nullopt;
     // The system keeps eight bits of an exit code, so that is what a larger one becomes.
-    if (const auto* const exit = std::get_if<engine::Exit>(&outcome))
-        return static_cast<int>(exit->status & 0xff);
-    return std::nullopt;
+    const u32 code = exit->status & 0xff;
+    if (code != exit->status)
+        say(Level::info, file() + ": proc_exit(" + std::to_string(exit->status) +
+                             ") becomes exit code " + std::to_string(code));
+    return static_cast<int>(code);
 }
 
 std::optional<int> Run::call(
@@ -234,6 +251,12 @@ int Run::operator()(std::array<int, 3> streams) {
         engine::Module::compile(*engine.value(), std::move(*bytes));
     if (!module.ok()) return fail(module.error());
     module_ = std::move(module).take();
+    if (says(Level::info)) {
+        const engine::CompileStats& stats = module_->stats();
+        say(Level::info, file() + ": compiled " + std::to_string(stats.functions) + " functions, " +
+                             describe_bytes(stats.code_section_bytes) + " to " +
+                             describe_bytes(stats.machine_code_bytes));
+    }
     static_cast<void>(watch_.lap());  // the engine has measured its phases itself
 
     Result<std::unique_ptr<Store>> store =

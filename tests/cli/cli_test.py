@@ -453,6 +453,12 @@ class Reports(CliTest):
         self.expect(0, guest, env={"WRUN_LOG": "error"}, err=[])
         self.expect(0, guest, env={"WRUN_LOG": "warn"}, err="wrun: warning: ")
         self.expect(0, guest, env={"WRUN_LOG": "loud"}, err="WRUN_LOG is 'loud'; it may be error, warn, info or debug")
+        exits = self.wasm(guests.exits(300), "exits.wasm")
+        self.expect(44, exits, env={"WRUN_LOG": "info"},
+                    err=["compiled 1 functions", r"proc_exit\(300\) becomes exit code 44"])
+        done = self.expect(44, "--dir", self.folder + "::/d:ro", "--env", "A=secret", exits, env={"WRUN_LOG": "debug"},
+                           err=["as '/d', read-only", "the variable A"])
+        self.assertNotIn("secret", done.err)
         self.expect(0, guest, env={"WRUN_LOG": ""}, err="wrun: warning: .*exports no _start")
 
     def test_inspect_for_people(self):
