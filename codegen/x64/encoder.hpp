@@ -297,7 +297,8 @@ public:
         *p++ = static_cast<u8>(0x58 | (id(reg) & 7));
         done(p);
     }
-    void leave_() { byte(0xc9); }
+    // asmjit has the plain names.
+    void leave_() { byte(0xc9); }  // NOLINT(readability-identifier-naming)
     /// Returns and drops `bytes` of arguments.
     void ret_n(u16 bytes) {
         u8* p = room();
@@ -310,7 +311,7 @@ public:
         }
         done(p);
     }
-    void ud2_() {
+    void ud2_() {  // NOLINT(readability-identifier-naming)
         u8* p = room();
         p[0] = 0x0f;
         p[1] = 0x0b;
