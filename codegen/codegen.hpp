@@ -17,6 +17,7 @@
 // Members are defined by family in emit_*.hpp and instantiated in <target>/instantiate.cpp.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <optional>
 #include <span>
@@ -248,7 +249,7 @@ private:
     void spill_temps(u32 below);
     void materialize_aliases(u32 local);
 
-    // ---- homes (operands.hpp) ---------------------------------------------------------------
+    // ---- homes (emit_local.hpp) ---------------------------------------------------------------
 
     [[nodiscard]] u8 home_of(u32 local) const noexcept { return homes_.home_of(local); }
     /// Brings a home's register up to date. Flags survive.
@@ -294,8 +295,10 @@ private:
         bool wide = false;
         bool done = false;
     };
-    void parallel_moves(std::span<Move> moves);
-    void parallel_moves_fp(std::span<Move> moves);
+    template <class MoveOne, class Park, class Unpark>
+    static void parallel_moves(
+        std::span<Move> moves, MoveOne&& move_one, Park&& park, Unpark&& unpark);
+    void move_arguments(std::span<Move> integers, std::span<Move> floats);
     void save_for_call();
     void skip_call(std::span<const ValType> params, std::span<const ValType> results);
     u32 place_arguments(std::span<const ValType> types, std::optional<Gp> record);
@@ -311,6 +314,8 @@ private:
     using ShiftOp = typename Masm::ShiftOp;
     void integer_alu(Kind kind, AluOp op);
     void integer_mul(Kind kind);
+    /// Register for the result of an operation of two operands; gives up the others it held.
+    Gp destination_of_two(Kind kind, Held left, Held right, const Src& source);
     void integer_shift(Kind kind, ShiftOp op);
     void integer_divide(Kind kind, typename Masm::DivisionOp op);
     void integer_compare(Kind kind, Cond cond);

@@ -7,99 +7,63 @@
 namespace wrun::codegen {
 
 /// Register-to-register moves that happen at once: whatever is still to be read is never
-/// overwritten. At most eight of them, so the quadratic search is bounded.
+/// overwritten. At most fourteen of them, so the quadratic search is bounded. `move` makes one; a
+/// cycle is opened by `park`, which keeps one value aside, and closed by `unpark`.
 template <class Masm>
-void Codegen<Masm>::parallel_moves(std::span<Move> moves) {
+template <class MoveOne, class Park, class Unpark>
+void Codegen<Masm>::parallel_moves(
+    std::span<Move> moves, MoveOne&& move_one, Park&& park, Unpark&& unpark) {
     u32 left = 0;
     for (Move& move : moves) {
         move.done = move.to == move.from;
         left += !move.done;
     }
+    const auto is_wanted = [&](u8 reg) {
+        return std::any_of(moves.begin(), moves.end(),
+            [reg](const Move& move) { return !move.done && move.from == reg; });
+    };
     while (left != 0) {
-        bool progress = false;
+        const u32 before = left;
         for (Move& move : moves) {
-            if (move.done) continue;
-            bool blocked = false;
-            for (const Move& other : moves) {
-                blocked |= !other.done && &other != &move && other.from == move.to;
-            }
-            if (blocked) continue;
-            masm_.move(move.wide, static_cast<Gp>(move.to), static_cast<Gp>(move.from));
+            if (move.done || is_wanted(move.to)) continue;
+            move_one(move.to, move.from, move.wide);
             move.done = true;
             --left;
-            progress = true;
         }
-        if (progress) continue;
-        // Only cycles are left: exchange one edge; whoever wanted either register finds it in the
-        // other.
-        for (Move& move : moves) {
-            if (move.done) continue;
-            masm_.exchange(static_cast<Gp>(move.to), static_cast<Gp>(move.from));
-            const u8 to = move.to;
-            const u8 from = move.from;
-            move.done = true;
+        if (left != before) continue;
+        // Only cycles are left. Each register in one is the source of exactly one move.
+        const u8 first = std::find_if(moves.begin(), moves.end(), [](const Move& move) {
+            return !move.done;
+        })->to;
+        park(first);
+        for (u8 hole = first;;) {
+            Move& next = *std::find_if(moves.begin(), moves.end(),
+                [hole](const Move& move) { return !move.done && move.to == hole; });
+            next.done = true;
             --left;
-            for (Move& other : moves) {
-                if (other.done) continue;
-                if (other.from == to) {
-                    other.from = from;
-                } else if (other.from == from) {
-                    other.from = to;
-                }
-                if (other.from == other.to) {
-                    other.done = true;
-                    --left;
-                }
+            if (next.from == first) {
+                unpark(hole);
+                break;
             }
-            break;
+            move_one(hole, next.from, next.wide);
+            hole = next.from;
         }
     }
 }
 
 template <class Masm>
-void Codegen<Masm>::parallel_moves_fp(std::span<Move> moves) {
-    u32 left = 0;
-    for (Move& move : moves) {
-        move.done = move.to == move.from;
-        left += !move.done;
-    }
-    while (left != 0) {
-        bool progress = false;
-        for (Move& move : moves) {
-            if (move.done) continue;
-            bool blocked = false;
-            for (const Move& other : moves) {
-                blocked |= !other.done && &other != &move && other.from == move.to;
-            }
-            if (blocked) continue;
-            masm_.fmove(Fp{move.to}, Fp{move.from});
-            move.done = true;
-            --left;
-            progress = true;
-        }
-        if (progress) continue;
-        // A cycle: park one value in the integer scratch register.
-        for (Move& first : moves) {
-            if (first.done) continue;
-            masm_.float_to_bits(true, Masm::scratch, Fp{first.to});
-            u8 hole = first.to;
-            for (;;) {
-                Move* next = nullptr;
-                for (Move& other : moves) {
-                    if (!other.done && other.to == hole) next = &other;
-                }
-                next->done = true;
-                --left;
-                if (next->from == first.to) {
-                    masm_.bits_to_float(true, Fp{hole}, Masm::scratch);
-                    break;
-                }
-                masm_.fmove(Fp{hole}, Fp{next->from});
-                hole = next->from;
-            }
-            break;
-        }
-    }
+void Codegen<Masm>::move_arguments(std::span<Move> integers, std::span<Move> floats) {
+    parallel_moves(
+        integers,
+        [this](u8 to, u8 from, bool wide) {
+            masm_.move(wide, static_cast<Gp>(to), static_cast<Gp>(from));
+        },
+        [this](u8 reg) { masm_.move(true, Masm::scratch, static_cast<Gp>(reg)); },
+        [this](u8 reg) { masm_.move(true, static_cast<Gp>(reg), Masm::scratch); });
+    parallel_moves(
+        floats, [this](u8 to, u8 from, bool) { masm_.fmove(Fp{to}, Fp{from}); },
+        [this](u8 reg) { masm_.float_to_bits(true, Masm::scratch, Fp{reg}); },
+        [this](u8 reg) { masm_.bits_to_float(true, Fp{reg}, Masm::scratch); });
 }
 
 /// Homes that a call destroys go to their slots.
@@ -180,8 +144,7 @@ u32 Codegen<Masm>::place_arguments(std::span<const ValType> types, std::optional
         int_moves[int_move_count++] = {
             to_underlying(Masm::record), to_underlying(*record), true, false};
     }
-    parallel_moves({int_moves.data(), int_move_count});
-    parallel_moves_fp({float_moves.data(), float_move_count});
+    move_arguments({int_moves.data(), int_move_count}, {float_moves.data(), float_move_count});
     for (u32 i = 0; i < late_count; ++i) {
         const Operand& operand = operands_[late[i].operand];
         if (late[i].is_float != 0) {

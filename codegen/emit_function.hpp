@@ -178,8 +178,7 @@ void Codegen<Masm>::emit_parameters() {
             int_moves[int_move_count++] = {homes_.home(home).reg, from, wide, false};
         }
     }
-    parallel_moves({int_moves.data(), int_move_count});
-    parallel_moves_fp({float_moves.data(), float_move_count});
+    move_arguments({int_moves.data(), int_move_count}, {float_moves.data(), float_move_count});
     // Those from the stack stay there; a home is loaded and its slot is up to date as well.
     for (u32 left = homes_.assigned(); left != 0; left &= left - 1) {
         const u32 home = static_cast<u32>(std::countr_zero(left));

@@ -2,7 +2,7 @@
 // Results go to the local that the next operation sets, else into an operand that dies here.
 #pragma once
 
-#include "codegen/operands.hpp"
+#include "codegen/emit_local.hpp"
 
 namespace wrun::codegen {
 
@@ -25,14 +25,7 @@ constexpr bool prefers_right(const Operand& operand) noexcept {
 }  // namespace detail
 
 template <class Masm>
-void Codegen<Masm>::integer_alu(Kind kind, AluOp op) {
-    const bool wide = detail::is_wide(kind);
-    Operand b = pop();
-    Operand a = pop();
-    if (op != AluOp::sub && detail::prefers_right(a) && !detail::prefers_right(b)) std::swap(a, b);
-    const Held left = use(a);
-    Held right;
-    const Src source = use_src(b, right);
+auto Codegen<Masm>::destination_of_two(Kind kind, Held left, Held right, const Src& source) -> Gp {
     Gp to{};
     if (const auto hint = destination_hint(kind)) {
         to = *hint;
@@ -43,10 +36,25 @@ void Codegen<Masm>::integer_alu(Kind kind, AluOp op) {
     } else {
         to = alloc();
     }
-    masm_.alu(wide, op, to, left.reg, source);
-    note_src(b);
+    // Nothing is allocated before the operation is emitted, so giving up its operands now is early
+    // enough.
     if (left.owned && left.reg != to) release(left);
     if (right.owned && right.reg != to) release(right);
+    return to;
+}
+
+template <class Masm>
+void Codegen<Masm>::integer_alu(Kind kind, AluOp op) {
+    const bool wide = detail::is_wide(kind);
+    Operand b = pop();
+    Operand a = pop();
+    if (op != AluOp::sub && detail::prefers_right(a) && !detail::prefers_right(b)) std::swap(a, b);
+    const Held left = use(a);
+    Held right;
+    const Src source = use_src(b, right);
+    const Gp to = destination_of_two(kind, left, right, source);
+    masm_.alu(wide, op, to, left.reg, source);
+    note_src(b);
     push_reg(kind, to);
 }
 
@@ -66,20 +74,9 @@ void Codegen<Masm>::integer_mul(Kind kind) {
     const Held left = use(a);
     Held right;
     const Src source = use_src(b, right);
-    Gp to{};
-    if (const auto hint = destination_hint(kind)) {
-        to = *hint;
-    } else if (left.owned) {
-        to = left.reg;
-    } else if (right.owned && source.form == Src::Form::reg) {
-        to = right.reg;
-    } else {
-        to = alloc();
-    }
+    const Gp to = destination_of_two(kind, left, right, source);
     masm_.mul(wide, to, left.reg, source);
     note_src(b);
-    if (left.owned && left.reg != to) release(left);
-    if (right.owned && right.reg != to) release(right);
     push_reg(kind, to);
 }
 
