@@ -121,7 +121,6 @@ constexpr std::array<u8, 16> register_slots = {REG_RAX, REG_RCX, REG_RDX, REG_RB
 
 /// Makes the interrupted thread continue at the stubs' way out.
 void leave_guest(const Fault& fault, EntryRecord& entry, TrapCode code) noexcept {
-    constexpr greg_t direction_flag = 0x400;
     entry.guest_rsp = register_value(fault, to_underlying(x64::Gp::rsp));
     entry.guest_rbp = register_value(fault, to_underlying(x64::Gp::rbp));
     entry.guest_pc = fault.pc;
@@ -130,7 +129,6 @@ void leave_guest(const Fault& fault, EntryRecord& entry, TrapCode code) noexcept
     entry.status = entry_status::trap_base + to_underlying(code);
     fault.registers[REG_RSP] = static_cast<greg_t>(entry.host_rsp);
     fault.registers[REG_RIP] = reinterpret_cast<greg_t>(wrun_leave);
-    fault.registers[REG_EFL] &= ~direction_flag;
 }
 
 [[nodiscard]] bool claim(int signal, const siginfo_t& info, ucontext_t& context) noexcept {

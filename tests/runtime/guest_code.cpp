@@ -140,6 +140,22 @@ guest_begin:
 1:  row trap_unreachable
     ud2
 
+    # Sixteen bytes, so that the return address is the next function's entry.
+    function call_last
+    enter_frame
+    .byte 0x0f, 0x1f, 0x80, 0, 0, 0, 0
+    call guest_unreachable
+
+    function spin
+    enter_frame
+    mov dword ptr [r15 + rdi + 4], 1
+1:  row trap_unreachable
+    cmp dword ptr [r15 + rdi], 0
+    row trap_unreachable
+    je 1b
+    leave_frame
+    ret
+
     # Weighted, so that no two arguments can change places unseen: sum (n + 1) * argument n.
     function sum_mixed
     enter_frame

@@ -95,6 +95,7 @@ TEST_F(Helpers, MemoryInitReadsASegmentUntilItIsDropped) {
     EXPECT_EQ(status(Helper::memory_init, {10, 2, 3}, {0, 0}), memory_trap);
     EXPECT_EQ(status(Helper::memory_init, {page - 1, 0, 2}, {0, 0}), memory_trap);
     EXPECT_EQ(status(Helper::memory_init, {0, minus_one_32, 2}, {0, 0}), memory_trap);
+    EXPECT_EQ(status(Helper::memory_init, {0, ~u64{0}, 2}, {0, 0}), memory_trap);
     EXPECT_EQ(status(Helper::data_drop, {}, {0, 0}), 0u);
     EXPECT_EQ(status(Helper::memory_init, {10, 0, 1}, {0, 0}), memory_trap);
     EXPECT_EQ(status(Helper::memory_init, {10, 0, 0}, {0, 0}), 0u);
@@ -107,6 +108,7 @@ TEST_F(Helpers, TableInitReadsASegmentUntilItIsDropped) {
     EXPECT_EQ(guest_.table->get(3), 13u);
     EXPECT_EQ(status(Helper::table_init, {3, 0, 2}, {0, 0}), table_trap);
     EXPECT_EQ(status(Helper::table_init, {0, 2, 2}, {0, 0}), table_trap);
+    EXPECT_EQ(status(Helper::table_init, {0, ~u64{0}, 2}, {0, 0}), table_trap);
     EXPECT_EQ(status(Helper::elem_drop, {}, {0, 0}), 0u);
     EXPECT_EQ(status(Helper::table_init, {0, 0, 1}, {0, 0}), table_trap);
     EXPECT_EQ(status(Helper::table_init, {4, 0, 0}, {0, 0}), 0u);

@@ -42,6 +42,13 @@ TEST(Trace, GoesThroughContexts) {
     EXPECT_EQ(trace.frames[1].body_offset, runtime::RawFrame::unknown);
 }
 
+TEST(Trace, FindsACallThatEndsItsFunction) {
+    Guest guest;
+    const GuestRun run = guest.run(GuestFunction::call_last);
+    EXPECT_EQ(functions_of(runtime::capture_trace(run.record)),
+        (std::vector{GuestFunction::unreachable, GuestFunction::call_last}));
+}
+
 TEST(Trace, BeginsAtTheCallerOfAHostFunctionThatFailed) {
     Guest guest;
     TestHostFunction host{

@@ -372,6 +372,23 @@ TEST_F(ChainedFaultsDeathTest, ThatSomebodySentAreIgnoredIfTheyWere) {
     EXPECT_EXIT(survive(), ::testing::ExitedWithCode(3), "");
 }
 
+TEST_F(ChainedFaultsDeathTest, ThatSomebodySentToAGuestAtARowAreNoTraps) {
+    const auto survive = [] {
+        signal(SIGILL, SIG_IGN);
+        Guest guest;
+        const pthread_t spinning = pthread_self();
+        std::thread sender{[&] {
+            for (int i = 0; i < 2000; ++i)
+                pthread_kill(spinning, SIGILL);
+            *reinterpret_cast<volatile u32*>(guest.memory->base()) = 1;
+        }};
+        const u64 status = guest.run(GuestFunction::spin, {0}).status;
+        sender.join();
+        _exit(status == 0 ? 5 : 6);
+    };
+    EXPECT_EXIT(survive(), ::testing::ExitedWithCode(5), "");
+}
+
 TEST_F(ChainedFaultsDeathTest, OfTheHostCannotBeIgnored) {
     const auto die = [] {
         signal(SIGSEGV, SIG_IGN);

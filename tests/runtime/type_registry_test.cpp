@@ -103,6 +103,16 @@ TEST(TypeRegistry, KnowsRecursiveTypesByTheirShape) {
     EXPECT_EQ(types[first[0]].params()[0], reference(first[0]));
 }
 
+TEST(TypeRegistry, TellsAMemberOfTheGroupFromATypeBeforeIt) {
+    TypeRegistry types;
+    const Signature unit{{}, {}};
+    // Number 1 in the engine, and number 1 within the second group.
+    const auto outside = types.add_module(module_of({{unit}, {{{reference(0)}, {}}, unit}})).take();
+    const auto inside = types.add_module(module_of({{{{reference(1)}, {}}, unit}})).take();
+    ASSERT_EQ(outside[0], 1u);
+    EXPECT_NE(outside[1], inside[0]);
+}
+
 TEST(TypeRegistry, KeepsTypesWhereTheyAre) {
     TypeRegistry types;
     const u32 first = types.add_function(std::vector{type_i64}, {}).take();
