@@ -13,6 +13,7 @@
 #include "cli/message.hpp"
 #include "cli/report.hpp"
 #include "decoder/decode.hpp"
+#include "decoder/reader.hpp"
 #include "engine/engine.hpp"
 #include "engine/type_match.hpp"
 
@@ -74,10 +75,31 @@ std::string_view section_name(u8 id) {
     return id < names.size() ? names[id] : "unknown";
 }
 
+/// The sections alone, of a module whose contents we cannot read yet.
+Result<Module> outline(std::span<const u8> bytes) {
+    constexpr u32 header_bytes = 8;
+    Module module;
+    module.bytes = bytes;
+    Reader reader{bytes, {header_bytes, static_cast<u32>(bytes.size())}, all_features()};
+    while (!reader.at_end()) {
+        const u8 id = WRUN_TRY(reader.byte());
+        const u32 size = WRUN_TRY(reader.leb_u32());
+        const ByteRange payload = WRUN_TRY(reader.bytes(size));
+        module.sections.push_back({id, payload});
+        if (id != 0) continue;
+        Reader custom{bytes, payload, all_features()};
+        const u32 name_bytes = WRUN_TRY(custom.leb_u32());
+        const ByteRange field = WRUN_TRY(custom.bytes(name_bytes));
+        module.customs.push_back({field, payload});
+    }
+    return module;
+}
+
 struct Inspection {
     const std::string& path;
     const Module& module;
     Needs needs;
+    bool outline_only = false;
 
     /// Custom sections in the order in which they lie, as their names are kept apart from the
     /// others.
@@ -169,9 +191,12 @@ std::string list_features(const Inspection& inspection) {
 }
 
 std::string as_text(const Inspection& inspection) {
-    return printable(inspection.path, 500) + ": " + describe_bytes(inspection.module.bytes.size()) +
-           '\n' + list_sections(inspection) + list_imports(inspection) + list_exports(inspection) +
-           list_sizes(inspection) + list_features(inspection);
+    std::string text = printable(inspection.path, 500) + ": " +
+                       describe_bytes(inspection.module.bytes.size()) + '\n' +
+                       list_sections(inspection);
+    if (!inspection.outline_only)
+        text += list_imports(inspection) + list_exports(inspection) + list_sizes(inspection);
+    return text + list_features(inspection);
 }
 
 // ---- for programs ------------------------------------------------------------------------------
@@ -246,8 +271,10 @@ std::string as_json(const Inspection& inspection) {
     json.open('{').key("file").value(inspection.path);
     json.key("bytes").value(inspection.module.bytes.size());
     write_sections(json, inspection);
-    write_externs(json, inspection);
-    write_sizes(json, inspection);
+    if (!inspection.outline_only) {
+        write_externs(json, inspection);
+        write_sizes(json, inspection);
+    }
     json.key("features").open('[');
     for (const Feature feature : inspection.needs.needed)
         json.value(name(feature));
@@ -267,9 +294,13 @@ int inspect(const InspectOptions& options) {
     std::string why;
     const std::optional<std::vector<u8>> bytes = load(options.module, why);
     if (!bytes) return fail(why);
-    const Result<Module> module = decode(*bytes, all_features());
+    Result<Module> module = decode(*bytes, all_features());
+    const bool unsupported =
+        !module.ok() && error_class(module.error().code) == ErrorClass::unsupported;
+    if (unsupported && module.error().code == ErrorCode::unsupported_feature)
+        module = outline(*bytes);
     if (!module.ok()) return fail(describe_failure(options.module, module.error()));
-    const Inspection inspection{options.module, module.value(), find_needs(*bytes)};
+    const Inspection inspection{options.module, module.value(), find_needs(*bytes), unsupported};
     const std::string text = options.json ? as_json(inspection) : as_text(inspection);
     if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
         return fail(std::string{"cannot write: "} + std::strerror(errno));

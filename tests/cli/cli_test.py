@@ -492,6 +492,13 @@ class Reports(CliTest):
             self.assertIn("simd", seen["features"])
             self.assertIn("simd", seen["problem"])
             self.expect(1, guest, err="unsupported: simd")
+        tag = self.wasm('(module (tag (param i32)) (func (export "f")) (@custom "mine" "x"))', "tag.wasm")
+        seen = json.loads(self.expect(0, "inspect", "--json", tag).out)
+        self.assertLessEqual({"tag", "code", "custom"}, {section["name"] for section in seen["sections"]})
+        if not seen["runnable"]:
+            self.assertIn("exceptions", seen["problem"])
+            self.assertNotIn("functions 0", self.expect(0, "inspect", tag, err=[]).out)
+            self.assertNotIn("functions", seen)
         self.expect(1, "inspect", self.write("bad", b"\0asm\1\0\0\0\x0b"), err=r"bad: .*\(at byte \d+\)")
 
 

@@ -519,7 +519,7 @@ TEST_F(ReaddirTest, NamesTypesAndInodes) {
 
 TEST_F(ReaddirTest, SmallBuffersMissNothing) {
     std::set<std::string> expected = {".", ".."};
-    for (int number = 0; number < 300; ++number) {
+    for (u32 number = 0; number < 300; ++number) {
         const std::string name = "file." + std::to_string(number) + std::string(number % 40, 'x');
         folder.write(name, "");
         expected.insert(name);
