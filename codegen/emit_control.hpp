@@ -143,15 +143,27 @@ void Codegen<Masm>::emit_edge(Control& target) {
     const u32 count = static_cast<u32>(types.size());
     const u32 first = height() - count;
     const bool to_function = target.kind == ControlKind::function;
-    detail::ResultPlaces places{target.kind != ControlKind::loop};
     const Operand* integer = nullptr;
     const Operand* floating = nullptr;
+    if (target.kind != ControlKind::loop) {
+        for (u32 i = 0; i < count && (integer == nullptr || floating == nullptr); ++i) {
+            const Operand*& taken = types[i].is_float() ? floating : integer;
+            if (taken == nullptr) taken = &operands_[first + i];
+        }
+    }
+    // These two arrive last, when their registers are no longer read; a slot that one of them lies
+    // in may have been written by then.
+    const bool writes_slots = count > 1 && !to_function;
+    const bool keep_integer = writes_slots && integer != nullptr && integer->loc == Loc::slot;
+    const bool keep_floating = writes_slots && floating != nullptr && floating->loc == Loc::slot;
+    if (keep_integer) masm_.push_word(operand_mem(integer->slot));
+    if (keep_floating) masm_.push_word(operand_mem(floating->slot));
     // Upwards: a value's slot never lies below its destination, so nothing unread is overwritten.
     u32 slot = to_function ? 0 : target.slot_height;
     for (u32 i = 0; i < count; ++i) {
         const Operand& value = operands_[first + i];
-        if (places.in_register(types[i])) {
-            (types[i].is_float() ? floating : integer) = &value;
+        if (&value == integer || &value == floating) {
+            // its turn comes below
         } else if (to_function) {
             store_result(slot, value);
         } else if (value.loc != Loc::slot || value.slot != slot) {
@@ -162,8 +174,18 @@ void Codegen<Masm>::emit_edge(Control& target) {
     for (u32 left = target.target.slot & ~state_.slot; left != 0; left &= left - 1) {
         save_home(static_cast<u8>(std::countr_zero(left)));
     }
-    if (integer != nullptr) load_into(Masm::integer_result, *integer);
-    if (floating != nullptr) load_into(Masm::float_result, *floating);
+    if (keep_floating) {
+        masm_.fload(floating->is_wide(), Masm::float_result, masm_.pushed());
+        masm_.drop_stack(runtime::slot_bytes);
+    } else if (floating != nullptr) {
+        load_into(Masm::float_result, *floating);
+    }
+    if (keep_integer) {
+        masm_.load_word(integer->is_wide(), Masm::integer_result, masm_.pushed());
+        masm_.drop_stack(runtime::slot_bytes);
+    } else if (integer != nullptr) {
+        load_into(Masm::integer_result, *integer);
+    }
     for (u32 left = target.target.reg & ~state_.reg; left != 0; left &= left - 1) {
         load_home(static_cast<u8>(std::countr_zero(left)));
     }

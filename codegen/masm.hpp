@@ -60,6 +60,7 @@ concept MacroAssembler = requires(M masm, bool wide, u32 number, u64 bits, Cond 
     masm.store_word(wide, mem, reg);
     masm.store_word_imm(wide, mem, imm);
     masm.copy_word(mem, mem);
+    masm.push_word(mem);
     masm.load_int(load, reg, mem);
     masm.store_int(number, mem, reg);
     masm.store_imm(number, mem, imm);

@@ -112,6 +112,8 @@ public:
         push_m(from);
         pop_m(to);
     }
+    /// A word kept aside on the machine stack, at pushed() until drop_stack().
+    void push_word(const Mem& from) { push_m(from); }
     /// Accesses to the guest's memory; fault_position() is theirs. `bytes` is 1, 2, 4 or 8.
     void store_int(u32 bytes, const Mem& to, Gp from);
     void store_imm(u32 bytes, const Mem& to, i32 imm);
@@ -188,7 +190,7 @@ public:
     }
     /// After a compare of floats.
     void branch_unordered(Label& target) { jcc_l(Cc::p, target); }
-    /// A constant in memory for as long as it takes to compare with it.
+    /// A constant kept aside, likewise.
     void push_bits(u64 bits) {
         mov_ri(scratch, bits);
         push_r(scratch);
