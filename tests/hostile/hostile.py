@@ -2,8 +2,9 @@
 """Modules made to hurt: each must compile in linear time and memory, or end in one clear line.
 
 usage: hostile.py WRUN [NAME…]     runs every case (or those named) through `wrun run`.
-Each row prints CPU time, also by byte of the module, for a person to read; the test itself judges exit codes, the wording of refusals, and that nothing is killed or runs into the time limit,
-which is generous because machines are shared. Last line: N passed, N failed.
+Each row prints CPU time, also by byte of the module, for a person to read; the test itself judges exit codes, the
+wording of refusals, and that nothing is killed or runs into the time limit, which is generous because machines are
+shared. Last line: N passed, N failed.
 """
 
 import os
