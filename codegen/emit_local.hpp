@@ -1,6 +1,7 @@
 // Codegen: locals and their homes. A home's register and its local's slot may disagree; the masks
 // of HomeState say which of the two is up to date.
 #pragma once
+
 #include "codegen/operands.hpp"
 
 namespace wrun::codegen {
