@@ -280,6 +280,42 @@ TEST_F(Instantiate, RespectsTheStoresLimits) {
     EXPECT_EQ(call("t"), "-1");
 }
 
+TEST_F(Instantiate, TakesManyOfEverything) {
+    // Anything quadratic in one of the counts would take minutes.
+    constexpr u32 count = 30'000;
+    std::string wat = "(module (table " + std::to_string(count) + " funcref) (memory 1)";
+    wat += "(global $g0 i32 (i32.const 5))";
+    std::string elems;
+    for (u32 i = 0; i < count; ++i) {
+        const std::string number = std::to_string(i);
+        wat += "(func $f" + number + " (export \"f" + number + "\") (result i32) i32.const " +
+               number + ")";
+        wat += "(global $g" + std::to_string(i + 1) + " i32 (i32.add (global.get $g" + number +
+               ") (i32.const 1)))";
+        wat += "(data (i32.const " + number + ") \"\\01\")";
+        elems += " $f" + number;
+    }
+    wat += "(elem (i32.const 0) func" + elems + ")";
+    wat +=
+        "(func (export \"table\") (param i32) (result i32) (call_indirect (result i32) "
+        "(local.get 0)))";
+    wat += "(func (export \"global\") (result i32) global.get $g" + std::to_string(count) + "))";
+    make(wat);
+    EXPECT_EQ(call("f29999"), "29999");
+    EXPECT_EQ(call("table", {Value::i32(12'345)}), "12345");
+    EXPECT_EQ(call("global"), std::to_string(count + 5));
+    EXPECT_EQ(instance->memory().load<u8>(count - 1), 1);
+    EXPECT_EQ(instance->memory().load<u8>(count), 0);
+}
+
+TEST_F(Instantiate, BoundsTheSizesOfTables) {
+    EXPECT_EQ(instantiate("(module (table 10000000 funcref))"), "");
+    EXPECT_THAT(
+        instantiate("(module (table 10000001 funcref))"), HasSubstr("larger than the limit"));
+    EXPECT_EQ(instantiate("(module (table 0 4294967295 funcref))"), "")
+        << "only what is there counts";
+}
+
 TEST_F(Instantiate, HasManyInstancesOfOneModule) {
     const auto module = compile(R"((module (memory 1) (global $g (mut i32) (i32.const 0))
         (func (export "f") (result i32) (global.set $g (i32.add (global.get $g) (i32.const 1)))
