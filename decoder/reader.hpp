@@ -90,6 +90,12 @@ public:
     WRUN_INLINE Result<u32> leb_u32() noexcept {
         if (is_single()) [[likely]]
             return u32{*position_++};
+        // Two bytes are common enough (indices, offsets) to be worth their code.
+        if (bytes_left() >= 2 && position_[1] < 0x80) {
+            const u32 value = (position_[0] & 0x7fu) | (u32{position_[1]} << 7);
+            position_ += 2;
+            return value;
+        }
         return many<u32>(leb::read_u32(position_, end_));
     }
     WRUN_INLINE Result<u64> leb_u64() noexcept {

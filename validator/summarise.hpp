@@ -73,10 +73,11 @@ private:
     WRUN_INLINE void touch(u32 local) noexcept {
         u32& weight = memory_.weights[local];
         if (local >= 63 && weight == 0) [[unlikely]]
-            memory_.touched.push_back(local);
+            remember(local);
         const u32 sum = weight + weight_unit_;
         weight = sum < weight ? 0xffff'ffff : sum;
     }
+    [[gnu::noinline]] void remember(u32 local) noexcept { memory_.touched.push_back(local); }
     void enter(bool is_loop) noexcept;
     void leave() noexcept;
 

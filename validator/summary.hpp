@@ -46,8 +46,8 @@ struct HotLocal {
     ValType type;
 };
 
-/// A run of neighbouring locals of one type, as long as can be; parameters come first and may share a run
-/// with the declared locals behind them.
+/// A run of neighbouring locals of one type, as long as can be; parameters come first and may share
+/// a run with the declared locals behind them.
 struct LocalRun {
     u32 begin = 0;  // first local index
     u32 count = 0;

@@ -125,12 +125,30 @@ private:
     }
     ErrorCode enter(ControlFrame::Kind kind, BlockType type) noexcept;
     ErrorCode begin_else() noexcept;
-    ErrorCode leave() noexcept;
+    /// Most blocks have no type and are left with nothing on top.
+    WRUN_INLINE ErrorCode leave() noexcept {
+        const ControlFrame& frame = top_frame();
+        const bool plain =
+            frame.type.form == BlockType::Form::empty && live_ && top_ == base_ + frame.floor + 1;
+        if (!plain) return leave_slow();
+        --top_;
+        --max_;
+        --frame_count_;
+        return ErrorCode::ok;
+    }
+    ErrorCode leave_slow() noexcept;
     ErrorCode close_operands(const ControlFrame& frame) noexcept;
     void restore_live(bool live) noexcept;
     void become_polymorphic() noexcept;
     ErrorCode branch(u32 depth) noexcept;
-    ErrorCode branch_if(u32 depth) noexcept;
+    WRUN_INLINE ErrorCode branch_if(u32 depth) noexcept {
+        const bool plain = top_[-1] == type_i32 && depth < frame_count_ &&
+                           frame_at(depth).type.form == BlockType::Form::empty;
+        if (!plain) return branch_if_slow(depth);
+        --top_;
+        return ErrorCode::ok;
+    }
+    ErrorCode branch_if_slow(u32 depth) noexcept;
     ErrorCode branch_table(LabelTable labels) noexcept;
     ErrorCode return_() noexcept;
 

@@ -71,7 +71,7 @@ ErrorCode Typing::begin_else() noexcept {
     return push_types(params(frame));
 }
 
-ErrorCode Typing::leave() noexcept {
+ErrorCode Typing::leave_slow() noexcept {
     const ControlFrame frame = top_frame();
     const Types outputs = results(frame);
     if (frame.kind == ControlFrame::Kind::if_) {
@@ -103,7 +103,7 @@ ErrorCode Typing::branch(u32 depth) noexcept {
     return ErrorCode::ok;
 }
 
-ErrorCode Typing::branch_if(u32 depth) noexcept {
+ErrorCode Typing::branch_if_slow(u32 depth) noexcept {
     if (const ErrorCode code = pop(type_i32); code != ErrorCode::ok) return code;
     if (depth >= frame_count_) return ErrorCode::unknown_label;
     const Types types = label_types(frame_at(depth));

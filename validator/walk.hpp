@@ -6,6 +6,8 @@
 #pragma once
 
 #include <concepts>
+#include <tuple>
+#include <utility>
 
 #include "decoder/immediates.hpp"
 #include "decoder/opcodes.hpp"
@@ -20,6 +22,14 @@ namespace detail {
 struct NoTyping {
     [[nodiscard]] static constexpr bool live() noexcept { return true; }
 };
+
+/// std::apply, but inlined whatever the compiler thinks: the walk's state must stay in registers.
+template <class F, class... T>
+WRUN_INLINE decltype(auto) spread(F&& function, const std::tuple<T...>& values) {
+    return [&]<std::size_t... i>(std::index_sequence<i...>) WRUN_INLINE_LAMBDA -> decltype(auto) {
+        return function(std::get<i>(values)...);
+    }(std::index_sequence_for<T...>{});
+}
 
 /// A case label: the opcode byte, or 0x100 + the code behind the prefix.
 constexpr u32 case_of(u8 prefix, u8 code) noexcept {
@@ -64,7 +74,7 @@ WRUN_INLINE auto step(R& reader, const u8* start, T& typing, Sink& sink, Emit em
     }
     const auto immediates = WRUN_TRY((read_immediates<row.immediate>(reader)));
     if constexpr (!R::trusted) {
-        const ErrorCode code = std::apply(
+        const ErrorCode code = spread(
             [&](auto... values) WRUN_INLINE_LAMBDA { return typing.template apply<op>(values...); },
             immediates);
         if (code != ErrorCode::ok) [[unlikely]]
@@ -76,7 +86,7 @@ WRUN_INLINE auto step(R& reader, const u8* start, T& typing, Sink& sink, Emit em
             sink.operand_height(typing.height());
         }
         sink.at(reader.offset_of(start), reader.position());
-        std::apply(emit, immediates);
+        spread(emit, immediates);
     }
     if constexpr (row.has(trait::ends)) {
         if constexpr (R::trusted) {
@@ -106,7 +116,8 @@ WRUN_INLINE bool is_done(const TrustedReader& reader, NoTyping /*typing*/) noexc
 /// before a block, loop or if is announced, with the height of the function's operand stack behind
 /// it.
 template <class R, class T, FunctionSink Sink>
-auto walk(R& reader, T& typing, Sink& sink) -> typename R::template Out<void> {
+auto walk(R& source, T& typing, Sink& sink) -> typename R::template Out<void> {
+    R reader = source;  // nobody else sees this one, so it may live in registers
     for (;;) {
         const u8* const start = reader.position();
         if constexpr (!R::trusted) {
@@ -125,7 +136,10 @@ auto walk(R& reader, T& typing, Sink& sink) -> typename R::template Out<void> {
         WRUN_TRY((detail::step<Op::name>(reader, start, typing, sink,                           \
             [&](auto... immediates) WRUN_INLINE_LAMBDA { sink.emit_##name(immediates...); }))); \
         if constexpr (Op::name == Op::end) {                                                    \
-            if (detail::is_done(reader, typing)) return {};                                     \
+            if (detail::is_done(reader, typing)) {                                              \
+                source = reader;                                                                \
+                return {};                                                                      \
+            }                                                                                   \
         }                                                                                       \
         break;
 #define WRUN_LATER_OP(...)
