@@ -86,15 +86,15 @@ public:
     [[nodiscard]] bool out_of_memory() const noexcept { return out_of_memory_; }
     /// Drops what was emitted from `position` on. Labels bound or used there must not be used
     /// again.
-    /// Gives up what is being emitted: further code overwrites the buffer's start and labels are no
-    /// longer followed, as after a failed growth, until rewind().
-    void abandon() noexcept {
-        out_of_memory_ = true;
-        _bufferPtr = _bufferData;
-    }
     void rewind(u32 position) noexcept {
         _bufferPtr = _bufferData + position;
         out_of_memory_ = false;
+    }
+    /// Gives up what is being emitted, as after a failed growth: nothing but the buffer's last
+    /// bytes, which never hold code, is written, and labels are not followed, until rewind().
+    void abandon() {
+        out_of_memory_ = true;
+        grow(0);
     }
     [[nodiscard]] u32 read32(u32 position) const noexcept {
         u32 value = 0;
