@@ -234,6 +234,7 @@ TEST(Summary, SaysWhatTheFunctionDoes) {
     EXPECT_EQ(flags(body(elem_drop(0))), "helper ");
     EXPECT_EQ(flags(body(loop(), end())), "loop ");
     EXPECT_EQ(flags(body(loop(), end(), call(0))), "call loop ");
+    EXPECT_EQ(flags(body(call(0), memory_size(), drop(), loop(), end())), "call loop memory ");
     EXPECT_EQ(flags(body(loop(), block(), call(0), end(), end())), "call loop call_in_loop ");
     EXPECT_EQ(flags(body(block(), br(0), loop(), call(0), end(), end())), "");
 }
@@ -245,6 +246,18 @@ TEST(Summary, SaysWhichBlocksCallHelpers) {
     EXPECT_TRUE(summary.blocks[0].has_helper);
     EXPECT_TRUE(summary.blocks[1].has_helper);
     EXPECT_FALSE(summary.blocks[2].has_helper);
+}
+
+TEST(Summary, KeepsWhatWasHeardBeforeAnInnerLoop) {
+    const FunctionSummary summary =
+        summarise(body(loop(), call(0), elem_drop(0), set_i32(0), loop(), end(), end()));
+    ASSERT_EQ(summary.blocks.size(), 2u);
+    EXPECT_TRUE(summary.blocks[0].has_call);
+    EXPECT_TRUE(summary.blocks[0].has_helper);
+    EXPECT_EQ(summary.blocks[0].set.bits, LocalSet::bit(0));
+    EXPECT_FALSE(summary.blocks[1].has_call);
+    EXPECT_FALSE(summary.blocks[1].has_helper);
+    EXPECT_EQ(summary.blocks[1].used.bits, 0u);
 }
 
 TEST(Summary, OwesNothingToTheFunctionBefore) {
