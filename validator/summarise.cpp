@@ -11,6 +11,7 @@ namespace {
 
 constexpr u32 weight_per_loop_log2 = 3;
 constexpr u32 weighted_depth_max = 4;
+constexpr u32 direct_locals = SummaryMemory::direct_locals;
 
 /// Inserts into a list ordered by weight (heaviest first), then by index, of bounded length.
 template <std::size_t size>
@@ -31,11 +32,11 @@ void insert(std::array<HotLocal, size>& list, u32& count, HotLocal entry) noexce
 
 }  // namespace
 
-SummaryMemory::SummaryMemory() : weights(limits::locals_max, 0), frames(256) {}
-
 SummarySink::SummarySink(FunctionSummary& summary, SummaryMemory& memory) noexcept
     : summary_{summary}, memory_{memory} {
     summary.blocks.clear();
+    const std::size_t needed = std::max(summary.local_count, direct_locals);
+    if (memory.weights.size() < needed) memory.weights.resize(needed);
 }
 
 void SummarySink::enter(bool is_loop) noexcept {
@@ -90,7 +91,7 @@ void SummarySink::finish(const LocalTypes& locals) noexcept {
             insert(summary_.hot_floats, summary_.hot_float_count, entry);
         }
     };
-    constexpr u64 direct = LocalSet::bit(63) - 1;
+    constexpr u64 direct = LocalSet::bit(direct_locals) - 1;
     for (u64 bits = used_.bits & direct; bits != 0; bits &= bits - 1) {
         offer(static_cast<u32>(std::countr_zero(bits)));
     }
@@ -100,8 +101,8 @@ void SummarySink::finish(const LocalTypes& locals) noexcept {
 }
 
 void SummarySink::clear() noexcept {
-    // After a failed walk, uses inside open frames are not in `used_`; the first 63 are few.
-    std::fill_n(memory_.weights.begin(), 63, 0);
+    // After a failed walk, uses inside open frames are not in `used_`; the direct ones are few.
+    std::fill_n(memory_.weights.begin(), direct_locals, 0);
     for (const u32 local : memory_.touched)
         memory_.weights[local] = 0;
     memory_.touched.clear();

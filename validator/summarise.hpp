@@ -16,7 +16,8 @@ namespace wrun {
 
 /// Memory that the summary sink keeps from function to function.
 struct SummaryMemory {
-    SummaryMemory();
+    /// Locals below have bits of their own in LocalSet, which say whether they were touched.
+    static constexpr u32 direct_locals = 63;
 
     /// An open, announced block; holds what was gathered before it, until it ends.
     struct Frame {
@@ -28,13 +29,14 @@ struct SummaryMemory {
         u16 unused = 0;
     };
 
-    std::vector<u32> weights;  // all zero between functions
-    std::vector<u32> touched;  // locals from 63 up whose weight is not zero
-    RawBuffer<Frame> frames;
+    std::vector<u32> weights;  // all zero between functions; as many as the most locals so far
+    std::vector<u32> touched;  // locals that are not direct and whose weight is not zero
+    RawBuffer<Frame> frames{256};
 };
 
 class SummarySink {
 public:
+    /// `summary` knows its locals already.
     SummarySink(FunctionSummary& summary, SummaryMemory& memory) noexcept;
 
     /// After the walk: fills the lists of hot locals and leaves the memory clean.
@@ -72,7 +74,7 @@ private:
     WRUN_INLINE void hear(Immediates... immediates) noexcept;
     WRUN_INLINE void touch(u32 local) noexcept {
         u32& weight = memory_.weights[local];
-        if (local >= 63 && weight == 0) [[unlikely]]
+        if (local >= SummaryMemory::direct_locals && weight == 0) [[unlikely]]
             remember(local);
         const u32 sum = weight + weight_unit_;
         weight = sum < weight ? 0xffff'ffff : sum;

@@ -83,8 +83,20 @@ ErrorCode Typing::row_slow(Op op) noexcept {
     return signature.pushes == 0 ? ErrorCode::ok : push(signature.types[signature.pops]);
 }
 
+/// A thousand results can stand behind each byte of a br_table, so long lists are compared as
+/// memory. A vector's two entries differ from its one type, save for the lower half of the first.
+bool Typing::equals_top(Types types) const noexcept {
+    const auto present = static_cast<std::size_t>(top_ - (base_ + top_frame().floor + 1));
+    if (present < types.size() || types[0] == type_v128) return false;
+    return std::memcmp(top_ - types.size(), types.data(), types.size_bytes()) == 0;
+}
+
 bool Typing::top_matches(Types types, ValType*& cursor) const noexcept {
     cursor = top_;
+    if (types.size() >= compared_at_once_min && equals_top(types)) {
+        cursor -= types.size();
+        return true;
+    }
     for (std::size_t i = types.size(); i-- > 0;) {
         const ValType actual = cursor[-1];
         if (actual == sentinel) return top_frame().polymorphic;

@@ -110,6 +110,8 @@ private:
     ErrorCode select_typed(ValType type) noexcept;
     /// Whether the operands on top are of these types; `cursor` is set below them.
     bool top_matches(Types types, ValType*& cursor) const noexcept;
+    static constexpr std::size_t compared_at_once_min = 8;
+    bool equals_top(Types types) const noexcept;
     ErrorCode pop_types(Types types) noexcept;
     ErrorCode push_types(Types types) noexcept;
 

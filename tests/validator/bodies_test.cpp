@@ -305,6 +305,31 @@ TEST(Bodies, RefuseLocalsThatDoNotDecode) {
     EXPECT_THAT(Result<void>{with({2, 1, 0x7f, 0x80})}, fails(unexpected_end, at_offset(5)));
 }
 
+TEST(Bodies, TakeVectorsInLongLists) {
+    FeatureSet on = default_features();
+    on.set(Feature::simd);
+    for (u32 at = 0; at < 10; ++at) {
+        ValTypes params(10, type_i32);
+        params[at] = type_v128;
+        const auto call_with = [&](const ValTypes& operands) {
+            ModuleBuilder builder;
+            const u32 callee = builder.import_function("m", "f", builder.type(params, params));
+            Bytes code;
+            for (const ValType type : operands) {
+                append(code, type == type_v128 ? local_get(0) : i32_const(0));
+            }
+            builder.function({type_v128}, params, body(code, call(callee), call(callee)));
+            return build::validate(builder.bytes(), on);
+        };
+        EXPECT_THAT(call_with(params), succeeds()) << at;
+        EXPECT_THAT(call_with(ValTypes(10, type_i32)), fails(type_mismatch)) << at;
+        EXPECT_THAT(call_with(ValTypes(10, type_v128)), fails(type_mismatch)) << at;
+        ValTypes turned = params;
+        std::swap(turned[at], turned[(at + 1) % 10]);
+        EXPECT_THAT(call_with(turned), fails(type_mismatch)) << at;
+    }
+}
+
 TEST(Bodies, OfSixtyFourBitMemoriesTakeSixtyFourBitAddresses) {
     FeatureSet on = default_features();
     on.set(Feature::memory64).set(Feature::multi_memory);

@@ -133,6 +133,28 @@ TEST(Hostile, RunsOfLocalsAreSearchedNotWalked) {
     EXPECT_LT(cost_many, 20 * cost_few + 5);
 }
 
+TEST(Hostile, ManyResultsBehindEachLabelAreCompared) {
+    // Two labels by turns, of 1,000 results each; and one result of another type at either end.
+    const auto table_of = [](const ValTypes& operands, const ValTypes& label) {
+        ModuleBuilder builder;
+        builder.type({}, {});
+        const TypeIndex results{builder.type({}, label)};
+        Bytes code = join(block(results), block(results), push(operands), i32_const(0));
+        append(code, join(opcode(Op::br_table), leb_u(65'519), repeat(32'760, {0, 1})));
+        builder.function(0, join(code, end(), end(), return_(), end()));
+        return build::validate(builder.bytes());
+    };
+    const ValTypes thousand(1000, type_i64);
+    EXPECT_THAT(table_of(thousand, thousand), succeeds());
+    ValTypes wrong_first = thousand;
+    wrong_first.front() = type_i32;
+    EXPECT_THAT(table_of(wrong_first, thousand), fails(type_mismatch));
+    ValTypes wrong_last = thousand;
+    wrong_last.back() = type_i32;
+    EXPECT_THAT(table_of(wrong_last, thousand), fails(type_mismatch));
+    EXPECT_THAT(table_of(ValTypes(999, type_i64), thousand), fails(type_mismatch));
+}
+
 /// Dead code, branches out of deep nests and large signatures: twice the bytes, about twice the
 /// work.
 TEST(Hostile, WorkIsLinearInTheBytes) {
