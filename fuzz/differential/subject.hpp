@@ -1,0 +1,68 @@
+// An engine as the comparison sees it: load a module, make instances of it, call exports, look at
+// what is left. Two of them are handed the same module and the same host; everything they do
+// differently in `transcript.hpp`'s terms is a finding. Errors of a subject's own (no library, no
+// memory) end the process: a comparison without both engines is worth nothing.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fuzz/differential/values.hpp"
+
+namespace wrun::differ {
+
+/// What the engines call out to. Answers false when the call shall trap (with `unreachable`).
+class Host {
+public:
+    virtual ~Host() = default;
+    [[nodiscard]] virtual bool call(
+        u32 import, std::span<const Value> arguments, std::span<Value> results) = 0;
+};
+
+/// What became of the bytes. A limit is no verdict: an engine may have any.
+enum class Verdict : u8 { accepted, refused, over_a_limit };
+
+/// Bounds that both engines keep, so that what does not fit fits in neither.
+inline constexpr u64 memory_bytes_max = u64{16} << 20;
+inline constexpr u64 table_elements_max = 100'000;
+inline constexpr u64 stack_bytes_max = u64{1} << 20;
+
+/// An import whose module has this name is met by an export of the instance before, if there is one
+/// of that name and kind. Such a module is instantiated twice: so calls, tables, memories and
+/// globals cross instances.
+inline constexpr std::string_view twin_module = "twin";
+
+/// Items of an instance are counted imports first, then exports, as in Shape.
+class Subject {
+public:
+    virtual ~Subject() = default;
+    [[nodiscard]] virtual std::string_view name() const = 0;
+
+    /// Drops what was loaded before. `why` gets the engine's words when it is not accepted.
+    [[nodiscard]] virtual Verdict load(std::span<const u8> wasm, std::string& why) = 0;
+    [[nodiscard]] virtual const Shape& shape() const = 0;
+
+    /// Forgets all instances.
+    virtual void begin_round(Host& host) = 0;
+    [[nodiscard]] virtual Ending instantiate() = 0;
+    [[nodiscard]] virtual u32 instance_count() const = 0;
+
+    [[nodiscard]] virtual Ending call(
+        u32 instance, u32 item, std::span<const Value> arguments, std::vector<Value>& results) = 0;
+    [[nodiscard]] virtual Value global(u32 instance, u32 item) = 0;
+    [[nodiscard]] virtual std::span<const u8> memory(u32 instance, u32 item) = 0;
+    [[nodiscard]] virtual u64 table_size(u32 instance, u32 item) = 0;
+    [[nodiscard]] virtual Value table_element(u32 instance, u32 item, u64 index) = 0;
+};
+
+/// wrun with at most so many home registers of each class.
+[[nodiscard]] std::unique_ptr<Subject> make_wrun_subject(u32 homes_max);
+
+/// Why there is no second engine; empty when there is one.
+[[nodiscard]] const std::string& second_engine_missing();
+/// With `canonical_nans` every operation that makes a NaN makes the same one.
+[[nodiscard]] std::unique_ptr<Subject> make_second_subject(bool canonical_nans);
+
+}  // namespace wrun::differ
