@@ -53,7 +53,7 @@ void take_results(const runtime::CanonicalType& type, const EntryArguments& argu
             case ResultPlaces::Where::floating: from = &arguments.float_result.low; break;
             case ResultPlaces::Where::buffer: break;
         }
-        slots[slot] = narrowed(result, from[0]);
+        slots[slot] = from[0];
         if (result.slots() == 2) slots[slot + 1] = from[1];
         slot += result.slots();
     }
@@ -118,10 +118,14 @@ void take_results(const runtime::CanonicalType& type, const EntryArguments& argu
     record.stack_low = store.stack.low();
     record.stack_high = store.stack.high();
     EntryRecord* const outer = std::exchange(store.innermost, &record);
+    // A host function further out may have said already why it is going to trap.
+    std::string outer_detail = std::exchange(store.trap_detail, {});
     const u64 how = runtime::enter_guest(record, func.code, func.context, arguments);
     store.innermost = outer;
     if (how == status::returned) take_results(type, arguments, store.stack.results(), slots);
-    return outcome_of(how, record, store);
+    Outcome outcome = outcome_of(how, record, store);
+    store.trap_detail = std::move(outer_detail);
+    return outcome;
 }
 
 [[nodiscard]] bool fits(const Value& value, ValType param) noexcept {

@@ -69,10 +69,12 @@ u64 dispatch(runtime::HostFunction& base, const runtime::FuncRecord&, HostCallAr
 }  // namespace
 
 HostResult call_host(const HostFunction& function, Instance* instance, std::span<u64> slots) {
-    std::string& detail = function.store->state().trap_detail;
-    if (!detail.empty()) detail.clear();
     Caller caller{*function.store, instance};
-    return function.callback(caller, function.env, slots);
+    const HostResult answer = function.callback(caller, function.env, slots);
+    // What was said about a trap that did not come must not be told of the next.
+    std::string& detail = function.store->state().trap_detail;
+    if (answer.kind != HostResult::Kind::trap && !detail.empty()) detail.clear();
+    return answer;
 }
 
 runtime::FuncRecord* Store::make_function(const FuncType& type, HostCallback callback, void* env) {

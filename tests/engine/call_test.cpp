@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "engine/state.hpp"
 #include "tests/engine/world.hpp"
 
 namespace wrun::test {
@@ -145,6 +146,40 @@ TEST_F(Call, TakesResultsOfHostFunctionsAndNarrowsThem) {
     EXPECT_EQ(call("f"), "1 2.5 3 4.5 5") << "the host itself calls it";
 }
 
+TEST_F(Call, LetsNothingAboveAnI32ThroughToTheHostOrBack) {
+    make("(module)");
+    auto* const record = store->make_function(
+        {std::vector(7, type_i32), {type_i32}},
+        [](Caller&, void*, std::span<u64> slots) {
+            const u64 all = slots[0] | slots[6];
+            slots[0] = all > 0xffff'ffff ? 0 : 0xdead'beef'0000'0009;
+            return HostResult::ok();
+        },
+        nullptr);
+    // As the switching stub calls it, with what a slot may hold above its value.
+    auto& function = *reinterpret_cast<runtime::HostFunction*>(record->context);
+    runtime::HostCallArea area{};
+    area.integers[0] = 0xffff'ffff'0000'0001;
+    const u64 on_stack[] = {0xffff'ffff'0000'0002};
+    auto& context = instance->state().block.context();
+    EXPECT_EQ(function.dispatch(function, *record, area, &context, on_stack), 0u);
+    EXPECT_EQ(area.integers[0], 9u);
+}
+
+TEST_F(Call, RefusesNullWhereTheTypeDoes) {
+    const auto not_null = ValType::reference(Heap::func, false);
+    auto* const record = store->make_function(
+        {{not_null}, {}}, [](Caller&, void*, std::span<u64>) { return HostResult::ok(); }, nullptr);
+    std::vector<Value> results;
+    const std::vector<Value> null = {Value::ref(type_funcref, 0)};
+    const std::vector<Value> not_null_type = {Value::ref(not_null, 0)};
+    const std::vector<Value> good = {Value::ref(not_null, reinterpret_cast<u64>(record))};
+    EXPECT_EQ(store->call(record, null, results).error().code, ErrorCode::argument_mismatch);
+    EXPECT_EQ(
+        store->call(record, not_null_type, results).error().code, ErrorCode::argument_mismatch);
+    EXPECT_TRUE(store->call(record, good, results).ok());
+}
+
 TEST_F(Call, LetsHostFunctionsTouchTheCallersMemory) {
     define("f", {type_i32}, {type_i32}, [](Caller& caller, void*, std::span<u64> slots) {
         const auto memory = caller.memory();
@@ -184,6 +219,29 @@ TEST_F(Call, EndsByTrapsAndExitsOfHostFunctions) {
     EXPECT_EQ(call("exit", {Value::i32(7)}), "exit 7");
     EXPECT_EQ(call("host_trap"), "trap: a host function failed (no luck)");
     EXPECT_EQ(call("host_exit", {Value::i32(8)}), "exit 8");
+}
+
+TEST_F(Call, TellsADetailOfItsOwnTrapOnly) {
+    define("idle_talk", {}, {}, [](Caller& caller, void*, std::span<u64>) {
+        caller.explain("never mind");
+        return HostResult::ok();
+    });
+    define("outer", {}, {type_i32}, [](Caller& caller, void*, std::span<u64> slots) {
+        caller.explain("outer");
+        std::vector<Value> results;
+        const auto inner = caller.instance()->find_export("plain")->func;
+        slots[0] = text(caller.store().call(inner, {}, results)) == "trap: unreachable";
+        return slots[0] == 1 ? HostResult::trapped(runtime::TrapCode::host) : HostResult::ok();
+    });
+    make(R"((module
+        (import "host" "idle_talk" (func $idle_talk))
+        (import "host" "outer" (func $outer (result i32)))
+        (func (export "idle") call $idle_talk unreachable)
+        (func (export "plain") unreachable)
+        (func (export "outer") (result i32) call $outer)))");
+    EXPECT_EQ(call("idle"), "trap: unreachable");
+    EXPECT_EQ(call("outer"), "trap: a host function failed (outer)");
+    EXPECT_EQ(call("plain"), "trap: unreachable");
 }
 
 /// Calls the export "inner" of the instance that called; what comes of it is `outcome`.

@@ -34,7 +34,7 @@ protected:
                                  : "(local.get 0)";
             wat += "))";
         }
-        return wat + ')';
+        return wat + "(func $last (export \"last\") unreachable))";
     }
 };
 
@@ -61,6 +61,22 @@ TEST_F(Compile, LinksCallsAcrossBatches) {
         make(many_functions(300));
         EXPECT_EQ(call("f0", {Value::i32(5)}), "305");
         EXPECT_EQ(call("f299", {Value::i32(5)}), "6");
+    }
+}
+
+TEST_F(Compile, FindsTrapsAndFunctionsInEveryBatch) {
+    make(many_functions(300));
+    EXPECT_EQ(call("last"), "trap: unreachable");
+    const auto unreachable = outcome("last");
+    const auto& frames = std::get<engine::Trap>(unreachable).frames;
+    ASSERT_EQ(frames.size(), 1u);
+    EXPECT_EQ(frames[0].name, "last");
+    EXPECT_EQ(frames[0].module_offset, instance->module().decoded().bodies[300].begin + 1);
+    const u8* end = nullptr;
+    for (u32 i = 0; i < 301; ++i) {
+        const auto code = instance->module().code(FuncIndex{i});
+        ASSERT_GE(code.data(), end) << "ascending, and none inside another";
+        end = code.data() + code.size();
     }
 }
 

@@ -2,6 +2,7 @@
 // expressions.
 #include <gmock/gmock.h>
 
+#include "engine/state.hpp"
 #include "tests/engine/world.hpp"
 
 namespace wrun::test {
@@ -101,7 +102,10 @@ TEST_F(Instantiate, EvaluatesConstantExpressions) {
         (global (export "c") i32 (i32.mul (i32.const 0x10000) (i32.const 0x10000)))
         (global (export "d") f64 (f64.const 2.5)) (global (export "e") f32 (f32.const 1.5))
         (global (export "g") funcref (ref.func $f)) (global (export "h") externref (ref.null extern))
-        (global (export "i") i64 (i64.sub (i64.const 1) (i64.const 2)))))");
+        (global (export "i") i64 (i64.sub (i64.const 1) (i64.const 2)))
+        (memory 1) (data (i32.mul (i32.const 0x10000) (i32.const 0x10000)) "?")
+        (data (i32.add (i32.const -1) (i32.const 2)) "!")))");
+    EXPECT_EQ(instance->memory().load<u16>(0), '?' | '!' << 8) << "arithmetic of i32 wraps";
     const auto global = [&](const char* name) {
         auto* const object = export_of(name).global;
         return text(Value{engine::Store::type_of(object).type, engine::Store::get(object)});
@@ -166,6 +170,8 @@ TEST_F(Instantiate, DropsActiveAndDeclarativeSegments) {
         (func (export "elem_declared") (table.init $d (i32.const 0) (i32.const 0) (i32.const 1)))
         (func (export "elem_passive") (table.init $p (i32.const 0) (i32.const 0) (i32.const 1)))
         (func (export "drop") (data.drop $passive) (elem.drop $p))))");
+    const auto& dropped = instance->state().runtime.dropped_elems;
+    EXPECT_TRUE(dropped.has(0) && dropped.has(1) && !dropped.has(2));
     EXPECT_EQ(call("data_active"), "trap: out of bounds memory access");
     EXPECT_EQ(call("elem_active"), "trap: out of bounds table access");
     EXPECT_EQ(call("elem_declared"), "trap: out of bounds table access");
@@ -236,7 +242,8 @@ TEST_F(Instantiate, SharesMemoriesTablesAndGlobals) {
 TEST_F(Instantiate, UsesTheHostsOwnObjects) {
     const auto memory = store->make_memory({{1, 2, false, false}}).take();
     const auto table = store->make_table({type_externref, {2, 4, false, false}}, 77).take();
-    auto* const global = store->make_global({type_i32, true}, 5);
+    auto* const global = store->make_global({type_i32, true}, 0xffff'ffff'0000'0005);
+    EXPECT_EQ(engine::Store::get(global), 5u);
     engine::Extern item;
     item.kind = ExternKind::memory;
     item.memory = memory;
