@@ -1,6 +1,7 @@
 // Store: what the host makes in it, and access to externs.
 #include <cstring>
 
+#include "engine/slots.hpp"
 #include "engine/state.hpp"
 
 namespace wrun::engine {
@@ -37,7 +38,7 @@ Result<runtime::Table*> Store::make_table(const TableType& type, u64 init) {
 runtime::GlobalObject* Store::make_global(const GlobalType& type, u64 bits) {
     HostGlobal& global = state_->host_globals.emplace_back();
     global.object = {type, global.cell.data()};
-    global.cell[0] = bits;
+    global.cell[0] = narrowed(type.type, bits);
     return &global.object;
 }
 
@@ -65,7 +66,7 @@ u64 Store::get(const runtime::GlobalObject* global) noexcept {
 }
 
 void Store::set(runtime::GlobalObject* global, u64 bits) noexcept {
-    global->cell[0] = bits;
+    global->cell[0] = narrowed(global->type.type, bits);
 }
 
 TableType Store::type_of(const runtime::Table* table) noexcept {
