@@ -29,7 +29,7 @@ public:
 [[nodiscard]] std::unique_ptr<Source> make_file_source(const std::vector<std::string>& paths);
 /// Paths from standard input, a line each, taken when they come.
 [[nodiscard]] std::unique_ptr<Source> make_stdin_source();
-/// `count` modules of pressure.hpp from number `first` on.
+/// `count` modules of pressure/module.hpp from number `first` on.
 [[nodiscard]] std::unique_ptr<Source> make_pressure_source(u64 seed, u64 first, u64 count);
 
 struct BatchOptions {

@@ -2,7 +2,7 @@
 // printed.
 //   wrun-differ [options] FILE.wasm|FILE.wat|FOLDER…
 //   wrun-differ [options] -                       paths from standard input, a line each
-//   wrun-differ [options] --pressure COUNT        generated modules; see pressure.hpp
+//   wrun-differ [options] --pressure COUNT        generated modules; see pressure/module.hpp
 // Last line: "N modules, N differences, N skipped". Exit code: 0 no difference, 1 some, 2 usage,
 // 77 no second engine.
 #include <cstdio>
@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "fuzz/differential/batch.hpp"
-#include "fuzz/differential/pressure.hpp"
+#include "fuzz/differential/pressure/module.hpp"
 
 namespace {
 

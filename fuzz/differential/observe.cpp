@@ -1,4 +1,5 @@
 // Runs a subject over a module and writes down what it did.
+#include <algorithm>
 #include <cstring>
 
 #include "fuzz/differential/plan.hpp"
@@ -8,6 +9,8 @@ namespace wrun::differ {
 namespace {
 
 constexpr u64 page_bytes = 65'536;
+constexpr u32 back_depth_max = 2;
+constexpr u32 back_calls_max = 6;
 
 u64 hash(std::string_view text) noexcept {
     u64 state = text.size();
@@ -53,6 +56,7 @@ public:
         add({.what = What::host_call, .index = import});
         for (u32 i = 0; i < arguments.size(); ++i)
             add_value(What::host_argument, 0, import, i, arguments[i]);
+        if (item(import).field == calling_back) call_back(import, count);
         for (u32 i = 0; i < results.size(); ++i)
             results[i] = host_result(results[i].type, import, count, i);
         return !host_call_traps(import, count);
@@ -88,12 +92,14 @@ private:
     /// Whether the run of this round may go on.
     bool note_ending(const Ending& ending, std::size_t began) {
         if (ending.kind == Ending::Kind::trapped && ending.trap == TrapKind::stack_overflow) {
-            transcript_.overflow_from = began;
+            // Of calls inside one another the innermost is noted first, the outermost last.
+            transcript_.overflow_from = std::min(transcript_.overflow_from, began);
             return false;
         }
         const u64 trap = ending.kind == Ending::Kind::trapped ? to_underlying(ending.trap) : u64{0};
+        if (overflowed()) transcript_.overflow_from = std::min(transcript_.overflow_from, began);
         add({.what = What::ending, .bits = u64{to_underlying(ending.kind)} << 8 | trap});
-        return true;
+        return !overflowed();
     }
 
     bool instantiate(u32 round) {
@@ -121,6 +127,7 @@ private:
         for (u32 instance = subject_.instance_count(); instance-- > 0;) {
             for (u32 index = imports; index < item_count(); ++index) {
                 if (item(index).kind != ExternKind::func) continue;
+                back_calls_ = 0;
                 if (!call_export(round, instance, index)) return;
                 look_at_globals(instance);
                 if (options_.state_per_call) look_at_state();
@@ -130,22 +137,39 @@ private:
     }
 
     bool call_export(u32 round, u32 instance, u32 index) {
-        const Item& func = item(index);
-        arguments_.clear();
+        const Item func = item(index);
+        std::vector<Value> arguments;
         for (const Type type : func.params)
-            arguments_.push_back(argument(type, round, index, static_cast<u32>(arguments_.size())));
+            arguments.push_back(argument(type, round, index, static_cast<u32>(arguments.size())));
         const std::size_t began = transcript_.events.size();
         add({.what = What::call,
             .instance = static_cast<u16>(instance),
             .index = index,
             .sub = round});
-        results_.clear();
-        const Ending ending = subject_.call(instance, index, arguments_, results_);
+        std::vector<Value> results;
+        const Ending ending = subject_.call(instance, index, arguments, results);
         if (!note_ending(ending, began)) return false;
         if (ending.kind != Ending::Kind::returned) return true;
-        for (u32 i = 0; i < results_.size(); ++i)
-            add_value(What::result, instance, index, i, results_[i]);
+        for (u32 i = 0; i < results.size(); ++i)
+            add_value(What::result, instance, index, i, results[i]);
         return true;
+    }
+
+    /// One export, another each time, with the arguments of some round. Bounded in depth and
+    /// number, for what is called may call back again.
+    void call_back(u32 import, u64 count) {
+        const u32 instances = subject_.instance_count();
+        const Shape& shape = transcript_.shape;
+        if (instances == 0 || shape.exports.empty() || back_depth_ >= back_depth_max ||
+            back_calls_ >= back_calls_max)
+            return;
+        const u64 at = mix(import, count) % shape.exports.size();
+        if (shape.exports[at].kind != ExternKind::func) return;
+        ++back_depth_;
+        ++back_calls_;
+        call_export(1 + static_cast<u32>(count % 4), instances - 1,
+            static_cast<u32>(shape.imports.size() + at));
+        --back_depth_;
     }
 
     void look_at_globals(u32 instance) {
@@ -194,8 +218,8 @@ private:
     ObserveOptions options_;
     Transcript transcript_;
     u64 host_calls_ = 0;
-    std::vector<Value> arguments_;
-    std::vector<Value> results_;
+    u32 back_depth_ = 0;
+    u32 back_calls_ = 0;
 };
 
 }  // namespace

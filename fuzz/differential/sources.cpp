@@ -7,7 +7,7 @@
 #include <iterator>
 
 #include "fuzz/differential/batch.hpp"
-#include "fuzz/differential/pressure.hpp"
+#include "fuzz/differential/pressure/module.hpp"
 #include "tests/support/wat.hpp"
 
 namespace wrun::differ {

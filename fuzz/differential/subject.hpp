@@ -27,12 +27,16 @@ enum class Verdict : u8 { accepted, refused, over_a_limit };
 /// Bounds that both engines keep, so that what does not fit fits in neither.
 inline constexpr u64 memory_bytes_max = u64{16} << 20;
 inline constexpr u64 table_elements_max = 100'000;
-inline constexpr u64 stack_bytes_max = u64{1} << 20;
+inline constexpr u64 stack_bytes_max = u64{2} << 20;
 
 /// An import whose module has this name is met by an export of the instance before, if there is one
 /// of that name and kind. Such a module is instantiated twice: so calls, tables, memories and
 /// globals cross instances.
 inline constexpr std::string_view twin_module = "twin";
+
+/// A host function of this name calls an export of the newest instance before it answers, so that
+/// host and guest are entered one inside the other.
+inline constexpr std::string_view calling_back = "back";
 
 /// Items of an instance are counted imports first, then exports, as in Shape.
 class Subject {

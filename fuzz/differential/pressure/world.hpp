@@ -1,20 +1,13 @@
-// One random body for pressure.hpp's modules. The generator keeps the types of the operand stack as
-// it writes, so that every body is valid and code can be put anywhere operands wait. Bodies end:
-// loops count down, and each call of a body takes one unit of a fuel global.
+// What a generated body may refer to and how it shall look. Plain data; the module's maker fills
+// it. The body comes from body_maker.hpp.
 #pragma once
 
-#include <array>
 #include <vector>
 
-#include "decoder/opcodes.hpp"
-#include "fuzz/differential/plan.hpp"
+#include "fuzz/differential/pressure/rows.hpp"
 #include "tests/support/module_builder.hpp"
 
 namespace wrun::differ {
-
-using Types = std::vector<Type>;
-
-[[nodiscard]] ValType val_type_of(Type type) noexcept;
 
 struct Signature {
     Types params;
@@ -54,6 +47,7 @@ struct BodyShape {
     u32 wide_max = 8;     // operands pushed at once
     bool edges = false;   // addresses at the edges of memory and of 2^32, which mostly trap
     bool floats = true;
+    bool big_frame = false;  // larger than what needs no check
 };
 
 struct Body {

@@ -1,7 +1,7 @@
-// See pressure.hpp: the module around the bodies of pressure_body.hpp.
-#include "fuzz/differential/pressure.hpp"
+// See module.hpp: the module around the bodies.
+#include "fuzz/differential/pressure/module.hpp"
 
-#include "fuzz/differential/pressure_body.hpp"
+#include "fuzz/differential/pressure/world.hpp"
 #include "fuzz/differential/subject.hpp"
 
 namespace wrun::differ {
@@ -93,10 +93,10 @@ private:
     [[nodiscard]] std::string wrapper_name(u32 body) const { return "w" + std::to_string(body); }
 
     void import_functions() {
-        for (u32 i = 0; i < 2; ++i) {
+        // "back" calls back into the instance; see observe.cpp.
+        for (const char* const field : {"h0", "h1", "back"}) {
             const Signature host = make_signature(choose_params(), choose_results());
-            world_.callable.push_back(
-                module_.import_function("host", "h" + std::to_string(i), host.type_index));
+            world_.callable.push_back(module_.import_function("host", field, host.type_index));
             world_.functions.push_back(host);
         }
         for (u32 i = 0; i < body_count_; ++i) {
@@ -185,6 +185,8 @@ private:
         for (u32 i = 0; i < body_count_; ++i) {
             shape_.budget = (small_ ? budgets_small : budgets_large)[below(4)];
             shape_.local_count = random_.once_in(4) ? 0 : below(random_.once_in(3) ? 40 : 10);
+            if (random_.once_in(12)) shape_.local_count = 60 + below(100);
+            shape_.big_frame = random_.once_in(40);
             shape_.wide_max = random_.once_in(4) ? 48 : 12;
             const Body body = make_body(world_, signatures_[i], shape_, random_);
             module_.function(signatures_[i].type_index, body.code, body.locals);
