@@ -46,8 +46,10 @@ Result<MappedRegion> MappedRegion::map_shared(int file, u64 bytes) noexcept {
 }
 
 Result<void> MappedRegion::make_writable(u64 offset, u64 bytes) noexcept {
-    WRUN_ASSERT(offset % page_bytes == 0 && bytes % page_bytes == 0);
-    WRUN_CHECK(offset <= size_ && bytes <= size_ - offset);
+    WRUN_ASSERT(offset % page_bytes == 0);
+    WRUN_ASSERT(bytes % page_bytes == 0);
+    WRUN_CHECK(offset <= size_);
+    WRUN_CHECK(bytes <= size_ - offset);
     if (bytes == 0) return {};
     if (mprotect(data_ + offset, bytes, PROT_READ | PROT_WRITE) != 0) {
         return Error{ErrorCode::out_of_memory, static_cast<u16>(errno)};

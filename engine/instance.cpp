@@ -11,7 +11,6 @@ namespace wrun::engine {
 
 using runtime::DroppedSet;
 using runtime::FuncRecord;
-using runtime::GlobalObject;
 using runtime::Memory;
 using runtime::Table;
 

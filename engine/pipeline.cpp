@@ -104,7 +104,7 @@ public:
 
     void also_compile(
         const runtime::ContextLayout& layout, const codegen::CompileOptions& options) {
-        compiler_.emplace(work_.module(), layout, options);
+        compiler_ = std::make_unique<codegen::FunctionCompiler>(work_.module(), layout, options);
     }
     void run() {
         for (u32 batch = work_.take_batch(); batch < work_.batch_count();
@@ -156,7 +156,7 @@ private:
 
     Work& work_;
     FunctionValidator validator_;
-    std::optional<codegen::FunctionCompiler> compiler_;
+    std::unique_ptr<codegen::FunctionCompiler> compiler_;  // absent when only validating
     FunctionSummary summary_;
     std::vector<Batch> batches_;
 };
@@ -233,7 +233,8 @@ void link_batch(const ImageWriter& image, const Batch& batch, const Module& modu
     for (const codegen::CallFixup& call : batch.calls) {
         const u32 place = call.code_offset + batch.image_offset;
         const u32 callee = call.callee.value - module.imported_function_count;
-        WRUN_CHECK(callee < functions.size() && place <= code.size() - 4);
+        WRUN_CHECK(callee < functions.size());
+        WRUN_CHECK(place <= code.size() - 4);
         const u32 distance = functions[callee].code_begin - (place + 4);
         std::memcpy(code.data() + place, &distance, sizeof distance);
     }

@@ -3,8 +3,6 @@
 // timing: code lies in function order and an error is always that of the lowest function.
 #pragma once
 
-#include <optional>
-
 #include "base/features.hpp"
 #include "codegen/compile.hpp"
 #include "engine/image.hpp"

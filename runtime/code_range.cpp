@@ -12,6 +12,8 @@
 #include <map>
 #include <mutex>
 
+#include "runtime/address.hpp"
+
 namespace wrun::runtime {
 
 constinit CodeRangeBounds code_range{};
@@ -64,29 +66,25 @@ void give_back(u64 begin, u64 bytes) {
     pages->free.emplace(begin, bytes);
 }
 
-[[nodiscard]] void* address(u64 value) noexcept {
-    return reinterpret_cast<void*>(value);
-}
-
 /// Back to what a reserved page is: no access, no memory.
 void clear_pages(u64 begin, u64 bytes) noexcept {
-    void* const result = mmap(address(begin), bytes, PROT_NONE,
+    void* const result = mmap(pointer_at<void>(begin), bytes, PROT_NONE,
         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     WRUN_CHECK(result != MAP_FAILED);
 }
 
 [[nodiscard]] bool map_file(u64 begin, u64 bytes, int protection, int file, u64 offset) noexcept {
-    return bytes == 0 || mmap(address(begin), bytes, protection, MAP_SHARED | MAP_FIXED, file,
-                             static_cast<off_t>(offset)) != MAP_FAILED;
+    return bytes == 0 || mmap(pointer_at<void>(begin), bytes, protection, MAP_SHARED | MAP_FIXED,
+                             file, static_cast<off_t>(offset)) != MAP_FAILED;
 }
 
 [[nodiscard]] bool copy_plain(u64 begin, const u8* from, u64 code_bytes, u64 bytes) noexcept {
-    void* const target = mmap(address(begin), bytes, PROT_READ | PROT_WRITE,
+    void* const target = mmap(pointer_at<void>(begin), bytes, PROT_READ | PROT_WRITE,
         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     if (target == MAP_FAILED) return false;
     std::memcpy(target, from, bytes);
     return mprotect(target, code_bytes, PROT_READ | PROT_EXEC) == 0 &&
-           mprotect(address(begin + code_bytes), bytes - code_bytes, PROT_READ) == 0;
+           mprotect(pointer_at<void>(begin + code_bytes), bytes - code_bytes, PROT_READ) == 0;
 }
 
 }  // namespace
@@ -163,7 +161,8 @@ Result<CodeWriter> CodeWriter::make(u64 bytes) {
 
 Result<CodeRegion> CodeWriter::publish(u64 code_bytes) && {
     const u64 size = alias_.size();
-    WRUN_CHECK(code_bytes <= size && code_bytes % os::page_bytes == 0);
+    WRUN_CHECK(code_bytes <= size);
+    WRUN_CHECK(code_bytes % os::page_bytes == 0);
     const u64 begin = take(size);
     if (begin == 0) return Error{ErrorCode::code_too_large};
     bool mapped = false;
@@ -182,7 +181,7 @@ Result<CodeRegion> CodeWriter::publish(u64 code_bytes) && {
         give_back(begin, size);
         return error;
     }
-    return CodeRegion{reinterpret_cast<const u8*>(begin), size};
+    return CodeRegion{pointer_at<const u8>(begin), size};
 }
 
 // ---- the registry ------------------------------------------------------------------------------

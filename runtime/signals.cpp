@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "base/os_memory.hpp"
+#include "runtime/address.hpp"
 #include "runtime/code_range.hpp"
 #include "runtime/entry.hpp"
 #include "runtime/instance.hpp"
@@ -114,7 +115,7 @@ constexpr std::array<u8, 16> register_slots = {REG_RAX, REG_RCX, REG_RDX, REG_RB
     }
     if (!in_code) return std::nullopt;
     const auto* const context =
-        reinterpret_cast<const Context*>(register_value(fault, to_underlying(x64::Gp::r14)));
+        pointer_at<const Context>(register_value(fault, to_underlying(x64::Gp::r14)));
     const TrapRow* const row = find_row(*context->image, fault.pc);
     return row == nullptr ? std::nullopt : trap_at_row(fault, *row, *context);
 }
@@ -151,8 +152,9 @@ void die_by_default(int signal, const siginfo_t& info) noexcept {
     struct sigaction action {};
     action.sa_handler = SIG_DFL;
     (void)sigaction(signal, &action, nullptr);
-    const bool happens_again =
-        info.si_code > 0 && !(signal == SIGBUS && info.si_code == BUS_MCEERR_AO);
+    // Memory found broken that nobody was using is no fault of an instruction.
+    const bool is_news = signal == SIGBUS && info.si_code == BUS_MCEERR_AO;
+    const bool happens_again = info.si_code > 0 && !is_news;
     if (!happens_again) (void)raise(signal);
 }
 

@@ -24,7 +24,9 @@ public:
     [[nodiscard]] u64 low() const noexcept { return reinterpret_cast<u64>(region_.data()); }
     [[nodiscard]] u64 limit() const noexcept { return low() + stack_guard_bytes; }
     [[nodiscard]] u64 high() const noexcept { return limit() + bytes_; }
-    [[nodiscard]] u64* results() const noexcept { return reinterpret_cast<u64*>(high()); }
+    [[nodiscard]] u64* results() const noexcept {
+        return reinterpret_cast<u64*>(region_.data() + stack_guard_bytes + bytes_);
+    }
 
 private:
     os::MappedRegion region_;

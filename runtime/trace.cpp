@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "runtime/address.hpp"
 #include "runtime/code_range.hpp"
 #include "runtime/entry.hpp"
 
@@ -19,7 +20,7 @@ struct Place {
 };
 
 [[nodiscard]] u64 read_word(u64 address) noexcept {
-    return *reinterpret_cast<const u64*>(address);
+    return *pointer_at<const u64>(address);
 }
 
 [[nodiscard]] const FunctionCode* function_at(const CodeImage& image, u64 offset) noexcept {

@@ -377,13 +377,15 @@ wrun_test_enter_preserving:
 // clang-format on
 
 extern "C" {
-// The linker's names for the ends of the sections above.
+// The linker's own names for the ends of the sections above.
+// NOLINTBEGIN(bugprone-reserved-identifier, readability-identifier-naming)
 extern const wrun::u8 __start_wrun_test_code[] __attribute__((visibility("hidden")));
 extern const wrun::u8 __stop_wrun_test_code[] __attribute__((visibility("hidden")));
 extern const wrun::u32 __start_wrun_test_functions[] __attribute__((visibility("hidden")));
 extern const wrun::u32 __stop_wrun_test_functions[] __attribute__((visibility("hidden")));
 extern const wrun::u32 __start_wrun_test_rows[] __attribute__((visibility("hidden")));
 extern const wrun::u32 __stop_wrun_test_rows[] __attribute__((visibility("hidden")));
+// NOLINTEND(bugprone-reserved-identifier, readability-identifier-naming)
 }
 
 namespace wrun::test {
