@@ -132,7 +132,12 @@ private:
     [[nodiscard]] Result<void> run_function(u32 function) {
         const FuncIndex index{work_.module().imported_function_count + function};
         WRUN_TRY(validator_.validate(index, summary_));
-        if (compiler_) WRUN_TRY(compiler_->compile(index, summary_));
+        if (!compiler_) return {};
+        const std::size_t before = compiler_->chunk().code.size();
+        WRUN_TRY(compiler_->compile(index, summary_));
+        if (!work_.has_room_for(compiler_->chunk().code.size() - before)) {
+            return Error{ErrorCode::code_too_large, 0, work_.module().body(index).begin};
+        }
         return {};
     }
     /// Takes what the compiler has and leaves it empty, its memory warm for the next batch.
