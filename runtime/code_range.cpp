@@ -73,6 +73,13 @@ void clear_pages(u64 begin, u64 bytes) noexcept {
     WRUN_CHECK(result != MAP_FAILED);
 }
 
+/// The pages are had now where the system can: a write that finds none later would be a SIGBUS.
+[[nodiscard]] bool extend(int file, u64 size) noexcept {
+    const auto length = static_cast<off_t>(size);
+    if (size == 0 || fallocate(file, 0, 0, length) == 0) return true;
+    return (errno == EOPNOTSUPP || errno == ENOSYS) && ftruncate(file, length) == 0;
+}
+
 [[nodiscard]] bool map_file(u64 begin, u64 bytes, int protection, int file, u64 offset) noexcept {
     return bytes == 0 || mmap(pointer_at<void>(begin), bytes, protection, MAP_SHARED | MAP_FIXED,
                              file, static_cast<off_t>(offset)) != MAP_FAILED;
@@ -144,14 +151,11 @@ CodeWriter::~CodeWriter() {
 Result<CodeWriter> CodeWriter::make(u64 bytes) {
     const u64 size = os::round_up_to_page(bytes);
     CodeWriter writer;
-    // By number: the constant MFD_EXEC and newer wrappers are not in every header. A kernel or a
-    // sandbox that refuses memory objects still runs us, by a copy.
+    // By number: newer wrappers are not in every header. A system that refuses memory objects still
+    // runs us, by a copy.
     writer.file_ = static_cast<int>(syscall(SYS_memfd_create, "wrun-code", MFD_CLOEXEC));
     if (writer.file_ >= 0) {
-        // The pages are had now: a write that finds none later would be a SIGBUS.
-        if (size != 0 && fallocate(writer.file_, 0, 0, static_cast<off_t>(size)) != 0) {
-            return system_error(ErrorCode::out_of_memory);
-        }
+        if (!extend(writer.file_, size)) return system_error(ErrorCode::out_of_memory);
         writer.alias_ = WRUN_TRY(os::MappedRegion::map_shared(writer.file_, size));
     } else {
         writer.alias_ = WRUN_TRY(os::MappedRegion::allocate(size));
@@ -165,22 +169,18 @@ Result<CodeRegion> CodeWriter::publish(u64 code_bytes) && {
     WRUN_CHECK(code_bytes % os::page_bytes == 0);
     const u64 begin = take(size);
     if (begin == 0) return Error{ErrorCode::code_too_large};
-    bool mapped = false;
-    if (file_ >= 0) {
-        // First the alias goes, then the code comes.
-        alias_ = {};
-        mapped = map_file(begin, code_bytes, PROT_READ | PROT_EXEC, file_, 0) &&
-                 map_file(begin + code_bytes, size - code_bytes, PROT_READ, file_, code_bytes);
-    } else {
-        mapped = copy_plain(begin, alias_.data(), code_bytes, size);
-        alias_ = {};
-    }
-    if (!mapped) {
+    // Some systems let memory objects be made but not be run.
+    const bool published =
+        (file_ >= 0 && map_file(begin, code_bytes, PROT_READ | PROT_EXEC, file_, 0) &&
+            map_file(begin + code_bytes, size - code_bytes, PROT_READ, file_, code_bytes)) ||
+        copy_plain(begin, alias_.data(), code_bytes, size);
+    if (!published) {
         const Error error = system_error(ErrorCode::out_of_memory);
         clear_pages(begin, size);
         give_back(begin, size);
         return error;
     }
+    alias_ = {};
     return CodeRegion{pointer_at<const u8>(begin), size};
 }
 

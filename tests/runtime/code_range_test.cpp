@@ -3,7 +3,12 @@
 #include "runtime/code_range.hpp"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <string>
@@ -47,6 +52,12 @@ std::string permissions_at(const void* address) {
     return "";
 }
 
+/// The error of the kernel's own try to write a word there.
+int write_to(u64 address) {
+    const auto size = static_cast<long>(sizeof(u64));
+    return syscall(SYS_rt_sigprocmask, SIG_BLOCK, nullptr, address, size) == 0 ? 0 : errno;
+}
+
 CodeWriter written(u64 bytes, u8 fill) {
     EXPECT_TRUE(runtime::reserve_code_range().ok());
     auto writer = CodeWriter::make(bytes).take();
@@ -75,6 +86,22 @@ TEST(CodeRange, HasNoMappingThatIsWritableAndExecutable) {
         const bool both = mapping.permissions[1] == 'w' && mapping.permissions[2] == 'x';
         EXPECT_FALSE(both) << std::hex << mapping.begin;
     }
+}
+
+TEST(CodeRangeDeathTest, WorksWhereThereAreNoMemoryObjects) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    const auto body = [] {
+        // No descriptor, no memory object.
+        const rlimit none{0, 0};
+        setrlimit(RLIMIT_NOFILE, &none);
+        Guest guest;
+        const bool adds = guest.run(GuestFunction::add, {40, 2}).value() == 42;
+        // What was copied is no more writable than what is mapped.
+        const u64 page = reinterpret_cast<u64>(guest.context.image->code);
+        const bool is_sealed = write_to(page) == EFAULT;
+        _exit(adds && is_sealed ? 5 : 6);
+    };
+    EXPECT_EXIT(body(), ::testing::ExitedWithCode(5), "");
 }
 
 TEST(CodeRange, TakesPagesBackAndHandsThemOutAgain) {

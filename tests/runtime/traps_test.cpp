@@ -220,6 +220,27 @@ TEST(Traps, WorkOnThreadsThatBlockEverySignal) {
     EXPECT_EQ(status, trapped(TrapCode::unreachable));
 }
 
+TEST(Traps, UseASignalStackThatIsThereAlready) {
+    std::vector<char> own(256 * 1024);
+    stack_t during{};
+    u64 status = 0;
+    std::thread thread{[&] {
+        stack_t before{};
+        stack_t given{};
+        given.ss_sp = own.data();
+        given.ss_size = own.size();
+        sigaltstack(&given, &before);
+        Guest guest;
+        status = guest.run(GuestFunction::recurse).status;
+        sigaltstack(nullptr, &during);
+        // The sanitizer takes back at the end of a thread what it gave it.
+        sigaltstack(&before, nullptr);
+    }};
+    thread.join();
+    EXPECT_EQ(status, trapped(TrapCode::stack_overflow));
+    EXPECT_EQ(during.ss_sp, own.data());
+}
+
 TEST(Traps, TakeTheirSignalStackAwayFromAnEndingThread) {
     stack_t after{};
     std::thread thread{[&] {
