@@ -163,8 +163,11 @@ private:
         if (instances == 0 || shape.exports.empty() || back_depth_ >= back_depth_max ||
             back_calls_ >= back_calls_max)
             return;
-        const u64 at = mix(import, count) % shape.exports.size();
-        if (shape.exports[at].kind != ExternKind::func) return;
+        u64 at = mix(import, count) % shape.exports.size();
+        for (u64 tried = 0; shape.exports[at].kind != ExternKind::func; ++tried) {
+            if (tried == shape.exports.size()) return;
+            at = (at + 1) % shape.exports.size();
+        }
         ++back_depth_;
         ++back_calls_;
         call_export(1 + static_cast<u32>(count % 4), instances - 1,
