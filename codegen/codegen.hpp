@@ -61,6 +61,7 @@ public:
     // ---- FunctionSink -----------------------------------------------------------------------
 
     void at(u32 offset, const u8* next);
+    [[nodiscard]] bool gave_up() const noexcept { return too_large_; }
 
 #define WRUN_PARAMS_none ()
 #define WRUN_PARAMS_i32 (i32 value)
@@ -196,6 +197,8 @@ private:
     void push_flags(Cond cond);
     Operand pop();
     void truncate(u32 new_height, u32 new_slot_height);
+    void push_label_types(std::span<const ValType> types, bool first_in_registers);
+    void leave_window(const Control& control);
 
     [[nodiscard]] bool is_temp(u8 reg) const noexcept { return ((int_temps_ >> reg) & 1) != 0; }
     [[nodiscard]] bool is_float_temp(u8 reg) const noexcept {
@@ -282,7 +285,6 @@ private:
     void fix_target(Control& target);
     void branch_if(Cond cond, Control& target);
     void store_result(u32 slot, const Operand& value);
-    void push_label_results(const Control& control);
     void restore_entry(const Control& control);
     void join_missing_else(Control& control);
     Cond pop_condition();
@@ -300,7 +302,6 @@ private:
         std::span<Move> moves, MoveOne&& move_one, Park&& park, Unpark&& unpark);
     void move_arguments(std::span<Move> integers, std::span<Move> floats);
     void save_for_call();
-    void skip_call(std::span<const ValType> params, std::span<const ValType> results);
     u32 place_arguments(std::span<const ValType> types, std::optional<Gp> record);
     void after_call(std::span<const ValType> results);
     void call_helper(runtime::Helper helper, u32 immediate0, u32 immediate1, Kind result);
@@ -347,13 +348,9 @@ private:
 
     // ---- resources ---------------------------------------------------------------------------
 
-    /// Asked where few bytes of wasm make much code: calls and edges with many values.
-    void check_code_size() {
-        if (masm_.position() > code_end_max_) [[unlikely]] {
-            too_large_ = true;
-            masm_.abandon();
-        }
-    }
+    /// Asked where few bytes of wasm make much code: calls and edges with many values. Once the
+    /// code is too large the walk ends behind the operation it is at.
+    void check_code_size() noexcept { too_large_ |= masm_.position() > code_end_max_; }
 
     // ---- traps and constants ----------------------------------------------------------------
 
@@ -409,7 +406,8 @@ private:
     u32 free_float_ = 0;
     std::vector<Operand> operands_;
     u32 slot_height_ = 0;
-    u32 lazy_base_ = 0;      // operands below are constants, slots or locals not set here
+    /// Operands below are constants, slots or locals not set here; never more than `window` above.
+    u32 lazy_base_ = 0;
     u32 pending_loads_ = 0;  // how many operands are Loc::load; all within the window
     bool pending_flags_ = false;
     std::vector<Control> controls_;

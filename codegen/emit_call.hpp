@@ -192,22 +192,11 @@ void Codegen<Masm>::after_call(std::span<const ValType> results) {
     }
 }
 
-/// Once a function is too large its code no longer matters, only that the rest of the walk is
-/// quick.
-template <class Masm>
-void Codegen<Masm>::skip_call(std::span<const ValType> params, std::span<const ValType> results) {
-    const u32 first = height() - static_cast<u32>(params.size());
-    truncate(first, first == height() ? slot_height_ : operands_[first].slot);
-    for (const ValType type : results)
-        push(Loc::slot, type.kind());
-}
-
 template <class Masm>
 void Codegen<Masm>::emit_call(FuncIndex func) {
     const TypeIndex type = module_.functions[func.value];
     const auto params = module_.params(type);
     const auto results = module_.results(type);
-    if (too_large_) return skip_call(params, results);
     spill_temps(height() - static_cast<u32>(params.size()));
     save_for_call();
     place_arguments(params, std::nullopt);

@@ -8,24 +8,6 @@
 
 namespace wrun::codegen {
 
-namespace detail {
-
-/// Where result `i` of a label travels: the result registers go to the first of each class.
-struct ResultPlaces {
-    bool registers = true;  // a loop's parameters use none
-    bool integer_taken = false;
-    bool float_taken = false;
-    /// True when a value of this type travels in its class's result register.
-    bool in_register(ValType type) noexcept {
-        bool& taken = type.is_float() ? float_taken : integer_taken;
-        if (!registers || taken) return false;
-        taken = true;
-        return true;
-    }
-};
-
-}  // namespace detail
-
 template <class Masm>
 void Codegen<Masm>::block_signature(
     BlockType type, std::span<const ValType>& params, std::span<const ValType>& results) {
@@ -69,7 +51,7 @@ void Codegen<Masm>::enter_block(ControlKind kind, BlockType type) {
     const BlockSummary* block = next_block_summary(kind == ControlKind::loop);
     flush_for_block(
         block != nullptr ? block->set : LocalSet{}, kind != ControlKind::block, control.height);
-    lazy_base_ = control.height;
+    lazy_base_ = std::max(lazy_base_, control.height);
     if (kind == ControlKind::if_) control.else_state = state_;
     if (kind == ControlKind::loop) {
         control.target = loop_state(*block);
@@ -139,6 +121,8 @@ bool Codegen<Masm>::edge_is_empty(const Control& target) const noexcept {
 template <class Masm>
 void Codegen<Masm>::emit_edge(Control& target) {
     check_code_size();
+    if (too_large_) [[unlikely]]
+        return;
     const auto types = target.label_types();
     const u32 count = static_cast<u32>(types.size());
     const u32 first = height() - count;
@@ -226,23 +210,6 @@ void Codegen<Masm>::branch_if(Cond cond, Control& target) {
     masm_.bind(skip);
 }
 
-template <class Masm>
-void Codegen<Masm>::push_label_results(const Control& control) {
-    detail::ResultPlaces places{true};
-    for (const ValType type : control.results) {
-        const Kind kind = type.kind();
-        if (!places.in_register(type)) {
-            push(Loc::slot, kind);
-        } else if (type.is_float()) {
-            free_float_ &= ~(1u << Masm::float_result.id);
-            push_fp(kind, Masm::float_result);
-        } else {
-            free_ &= ~(1u << to_underlying(Masm::integer_result));
-            push_reg(kind, Masm::integer_result);
-        }
-    }
-}
-
 /// The condition on top as a condition of the flags.
 template <class Masm>
 Cond Codegen<Masm>::pop_condition() {
@@ -293,8 +260,7 @@ template <class Masm>
 void Codegen<Masm>::restore_entry(const Control& control) {
     truncate(control.height, control.slot_height);
     lazy_base_ = control.height;
-    for (const ValType type : control.params)
-        push(Loc::slot, type.kind());
+    push_label_types(control.params, false);
     state_ = control.else_state;
     reachable_ = true;
 }
@@ -342,22 +308,20 @@ void Codegen<Masm>::emit_end() {
         emit_edge(control);
     } else if (reachable_) {
         // Nothing joins here: the results stay whatever and wherever they are.
-        lazy_base_ = control.lazy_base;
+        leave_window(control);
         controls_.pop_back();
         return;
     }
     truncate(control.height, control.slot_height);
+    lazy_base_ = control.lazy_base;
     if (control.kind == ControlKind::loop || !control.has_target) {
         // No path comes here, but the specification types what follows: any consistent state will
         // do.
-        lazy_base_ = control.lazy_base;
-        for (const ValType type : control.results)
-            push(Loc::slot, type.kind());
+        push_label_types(control.results, false);
     } else {
         masm_.bind(control.label);
         state_ = control.target;
-        lazy_base_ = control.lazy_base;
-        push_label_results(control);
+        push_label_types(control.results, true);
     }
     reachable_ = true;
     controls_.pop_back();

@@ -33,8 +33,8 @@ Result<void> Codegen<Masm>::compile(FuncIndex func, const FunctionSummary& summa
     too_large_ = false;
     emit_prologue();
     walk_trusted(module_, func, *this);
-    finish_function();
     if (too_large_) return undo(ErrorCode::code_too_large);
+    finish_function();
     if (masm_.out_of_memory()) return undo(ErrorCode::out_of_memory);
     if (masm_.position() > chunk_bytes_max) return undo(ErrorCode::code_too_large);
     tables_.functions.push_back({code_begin, masm_.position(), body_begin_});

@@ -23,17 +23,12 @@ struct ArgumentPositions {
         u32 integers = 0;
         u32 floats = 0;
         for (const LocalRun& run : summary.locals) {
-            if (run.begin >= summary.param_count || (integers >= 8 && floats >= 8)) break;
-            for (u32 i = 0; i < run.count && run.begin + i < summary.param_count; ++i) {
-                if (run.type.is_float()) {
-                    if (floats < 8) float_local[floats] = run.begin + i;
-                    ++floats;
-                } else {
-                    if (integers < 8) integer_local[integers] = run.begin + i;
-                    ++integers;
-                }
-                if (integers >= 8 && floats >= 8) break;
-            }
+            if (run.begin >= summary.param_count || (integers == 8 && floats == 8)) break;
+            auto& locals = run.type.is_float() ? float_local : integer_local;
+            u32& taken = run.type.is_float() ? floats : integers;
+            const u32 end = std::min(run.begin + run.count, summary.param_count);
+            for (u32 local = run.begin; local < end && taken < 8; ++local)
+                locals[taken++] = local;
         }
     }
 };

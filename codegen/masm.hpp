@@ -47,7 +47,6 @@ concept MacroAssembler = requires(M masm, bool wide, u32 number, u64 bits, Cond 
     { masm.out_of_memory() } -> std::same_as<bool>;
     { masm.fault_position() } -> std::same_as<u32>;
     masm.rewind(number);
-    masm.abandon();
     masm.align_code(number);
     masm.data64(bits);
 

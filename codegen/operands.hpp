@@ -82,9 +82,50 @@ Operand Codegen<Masm>::pop() {
 
 template <class Masm>
 void Codegen<Masm>::truncate(u32 new_height, u32 new_slot_height) {
-    while (height() > new_height)
+    while (height() > new_height && height() > lazy_base_)
         discard(pop());
+    operands_.resize(new_height);
+    lazy_base_ = std::min(lazy_base_, new_height);
     slot_height_ = new_slot_height;
+}
+
+/// The values of a label where they travel: all in their slots, or the first of each class in its
+/// result register.
+template <class Masm>
+void Codegen<Masm>::push_label_types(std::span<const ValType> types, bool first_in_registers) {
+    bool integer_taken = !first_in_registers;
+    bool float_taken = !first_in_registers;
+    for (const ValType type : types) {
+        bool& taken = type.is_float() ? float_taken : integer_taken;
+        if (taken) {
+            // Not by push(): there may be a thousand, and few bytes of wasm say so.
+            operands_.push_back({Loc::slot, type.kind(), 0, 0, slot_height_, 0});
+            slot_height_ += type.slots();
+        } else if (type.is_float()) {
+            free_float_ &= ~(1u << Masm::float_result.id);
+            push_fp(type.kind(), Masm::float_result);
+        } else {
+            free_ &= ~(1u << to_underlying(Masm::integer_result));
+            push_reg(type.kind(), Masm::integer_result);
+        }
+        taken = true;
+    }
+    while (height() - lazy_base_ > window) {
+        Operand& operand = operands_[lazy_base_++];
+        if (operand.loc != Loc::slot) spill(operand);
+    }
+}
+
+/// Behind a block's end that nothing joins its results stay where they are. What lies below the
+/// block is the enclosing one's to watch again, but for what the results pushed out of the window.
+template <class Masm>
+void Codegen<Masm>::leave_window(const Control& control) {
+    const u32 inner = lazy_base_;
+    lazy_base_ = control.lazy_base;
+    while (lazy_base_ < control.height && height() - lazy_base_ > window) {
+        spill(operands_[lazy_base_++]);
+    }
+    if (lazy_base_ == control.height) lazy_base_ = inner;
 }
 
 template <class Masm>
@@ -482,7 +523,7 @@ void Codegen<Masm>::flush_for_block(LocalSet set, bool all, u32 keep_from) {
         if (operand.loc == Loc::constant) {
             store_to(operand_mem(operand.slot), operand);
             operand.loc = Loc::slot;
-        } else {
+        } else if (operand.loc != Loc::slot) {
             spill(operand);
         }
     }

@@ -23,8 +23,19 @@ Result<void> LocalTypes::read(
         count += size;
         slots += u64{size} * of.slots();
     };
-    for (const ValType param : module.params(type))
-        add(1, param);
+    // Functions of one type often follow each other, and a type can have a thousand parameters.
+    const std::span<const ValType> params = module.params(type);
+    if (params.data() != params_.data() || params.size() != params_.size()) {
+        for (const ValType param : params)
+            add(1, param);
+        params_ = params;
+        param_runs_ = runs;
+        param_slots_ = slots;
+    } else {
+        runs = param_runs_;
+        count = params.size();
+        slots = param_slots_;
+    }
     summary.param_count = static_cast<u32>(count);
 
     constexpr u32 run_bytes_min = 2;

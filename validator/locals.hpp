@@ -3,6 +3,8 @@
 #pragma once
 
 #include <array>
+#include <span>
+#include <vector>
 
 #include "base/result.hpp"
 #include "decoder/module.hpp"
@@ -16,7 +18,7 @@ public:
     static constexpr u32 direct_max = 128;
 
     /// Reads the declarations at the body's begin; `summary` gets runs and counts. Borrows the
-    /// summary's runs until the next call.
+    /// summary's runs until the next call. One object serves one module.
     [[nodiscard]] Result<void> read(
         const Module& module, TypeIndex type, Reader& reader, FunctionSummary& summary);
 
@@ -34,6 +36,9 @@ private:
     const LocalRun* runs_ = nullptr;
     u32 run_count_ = 0;
     u32 count_ = 0;
+    std::span<const ValType> params_;  // of the function read last
+    std::vector<LocalRun> param_runs_;
+    u64 param_slots_ = 0;
 };
 
 }  // namespace wrun

@@ -118,10 +118,13 @@ ErrorCode Typing::pop_types(Types types) noexcept {
 ErrorCode Typing::push_types(Types types) noexcept {
     if (types.empty()) return ErrorCode::ok;
     if (const ErrorCode code = ensure(2 * types.size()); code != ErrorCode::ok) return code;
+    ValType* top = top_;
     for (const ValType type : types) {
-        if (type == type_v128) *top_++ = v128_half;
-        *top_++ = type;
+        *top = v128_half;
+        top += type == type_v128;
+        *top++ = type;
     }
+    top_ = top;
     max_ = std::max(max_, top_);
     return ErrorCode::ok;
 }

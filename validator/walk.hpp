@@ -102,6 +102,18 @@ WRUN_INLINE auto step(R& reader, const u8* start, T& typing, Sink& sink, Emit em
 
 namespace detail {
 
+/// Whether the sink wants nothing more; asked only behind operations that can make much of few
+/// bytes.
+template <Op op, class R, class Sink>
+WRUN_INLINE bool gave_up(const Sink& sink) noexcept {
+    if constexpr (R::trusted && info(op).has(trait::calls | trait::control) &&
+                  requires { sink.gave_up(); }) {
+        return sink.gave_up();
+    } else {
+        return false;
+    }
+}
+
 WRUN_INLINE bool is_done(const Reader& /*reader*/, const Typing& typing) noexcept {
     return typing.done();
 }
@@ -114,7 +126,8 @@ WRUN_INLINE bool is_done(const TrustedReader& reader, NoTyping /*typing*/) noexc
 /// From the first operation of a body to its last `end`. Typing is detail::NoTyping with a
 /// TrustedReader. A checked walk's sink may have `operand_height(u32 slots)`: it is then called
 /// before a block, loop or if is announced, with the height of the function's operand stack behind
-/// it.
+/// it. A trusted walk's may have `gave_up()`: true behind a call or a control operation ends the
+/// walk there.
 template <class R, class T, FunctionSink Sink>
 auto walk(R& source, T& typing, Sink& sink) -> typename R::template Out<void> {
     R reader = source;  // nobody else sees this one, so it may live in registers
@@ -135,6 +148,7 @@ auto walk(R& source, T& typing, Sink& sink) -> typename R::template Out<void> {
     case detail::case_of(prefix, code):                                                         \
         WRUN_TRY((detail::step<Op::name>(reader, start, typing, sink,                           \
             [&](auto... immediates) WRUN_INLINE_LAMBDA { sink.emit_##name(immediates...); }))); \
+        if (detail::gave_up<Op::name, R>(sink)) return {};                                      \
         if constexpr (Op::name == Op::end) {                                                    \
             if (detail::is_done(reader, typing)) {                                              \
                 source = reader;                                                                \

@@ -90,12 +90,6 @@ public:
         _bufferPtr = _bufferData + position;
         out_of_memory_ = false;
     }
-    /// Gives up what is being emitted, as after a failed growth: nothing but the buffer's last
-    /// bytes, which never hold code, is written, and labels are not followed, until rewind().
-    void abandon() {
-        out_of_memory_ = true;
-        grow(0);
-    }
     [[nodiscard]] u32 read32(u32 position) const noexcept {
         u32 value = 0;
         std::memcpy(&value, _bufferData + position, 4);

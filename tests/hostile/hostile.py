@@ -173,6 +173,41 @@ def joins_with_full_homes():
     return module([VOID], [0, 0], [body(piece * 40_000, [(8, I32)]), body(b"")], start=0)
 
 
+def values_kept_over_blocks(code):
+    # Blocks leave 500,000 values on the operand stack; `code` runs above them.
+    make = func_type([], [I64] * 1000)
+    block = b"\x02\x01" + b"\x42\x01" * 1000 + END
+    return one(block * 500 + code + b"\x0f", [(2, I32)], types=(VOID, make))
+
+
+def full_registers_above_many_values():
+    return values_kept_over_blocks(b"\x20\x00\x41\x01\x6a" * 150_000)
+
+
+def sets_above_many_values():
+    return values_kept_over_blocks(b"\x41\x01\x21\x00" * 400_000)
+
+
+def thousand_values_through_blocks(opening):
+    wide = func_type([I64] * 1000, [I64] * 1000)
+    piece = opening + b"\x01" + END
+    return one(b"\x42\x01" * 1000 + piece * 50_000 + b"\x0f", types=(VOID, wide))
+
+
+def thousand_values_through_branches():
+    wide = func_type([I64] * 1000, [I64] * 1000)
+    piece = b"\x02\x01\x41\x00\x0d\x00" + END
+    return one(b"\x42\x01" * 1000 + piece * 20_000 + b"\x0f", types=(VOID, wide))
+
+
+def thousand_values_through_a_table():
+    # As many targets as labels, each with a thousand values of its own to carry.
+    wide = func_type([I64] * 1000, [I64] * 1000)
+    depth = 20_000
+    table = b"\x41\x00\x0e" + vector([leb(i) for i in range(depth - 1)]) + leb(depth - 1)
+    return one(b"\x42\x01" * 1000 + b"\x02\x01" * depth + table + END * depth + b"\x0f", types=(VOID, wide))
+
+
 def counts_without_bytes():
     return b"\0asm\x01\0\0\0" + section(1, leb(0xFFFFFFFF))
 
@@ -234,6 +269,12 @@ CASES = {
     "1,000 parameters in 30,000 functions": (many_params, 0, None),
     "1,000 values through 5,000 calls": (thousand_values_through_calls, 1, "compiled code is larger"),
     "1,000 results of 20,000 functions": (thousand_values_through_tiny_functions, 1, "compiled code is larger"),
+    "full registers above 500,000 values": (full_registers_above_many_values, 0, None),
+    "400,000 sets above 500,000 values": (sets_above_many_values, 0, None),
+    "1,000 values through 50,000 blocks": (lambda: thousand_values_through_blocks(b"\x02"), 0, None),
+    "1,000 values through 50,000 loops": (lambda: thousand_values_through_blocks(b"\x03"), 0, None),
+    "1,000 values through 20,000 branches": (thousand_values_through_branches, 0, None),
+    "1,000 values through a br_table": (thousand_values_through_a_table, 1, "compiled code is larger"),
     "60,000 calls with dirty homes": (many_calls_saving_homes, 0, None),
     "40,000 joins with calls": (joins_with_full_homes, 0, None),
     "a count of 2^32-1 types": (counts_without_bytes, 1, "at byte"),
