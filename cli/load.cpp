@@ -23,7 +23,10 @@ using wasi::uninterrupted;
 
 constexpr std::size_t piece_bytes = 1u << 20;
 
-/// Reads to the end; `expected` bytes at once when the file knows its size.
+constexpr std::string_view magic{"\0asm", 4};
+
+/// Reads to the end, if this may be a module; `expected` bytes at once when the file knows its
+/// size.
 bool read_all(int file, std::size_t expected, std::vector<u8>& bytes) {
     std::size_t used = 0;
     for (;;) {
@@ -37,6 +40,9 @@ bool read_all(int file, std::size_t expected, std::vector<u8>& bytes) {
         if (got == 0) break;
         used += static_cast<std::size_t>(got);
         if (used > limits::module_bytes_max) break;
+        // An endless device need not be read to the limit to be refused.
+        if (used >= magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) != 0)
+            break;
     }
     bytes.resize(used);
     return true;
@@ -45,7 +51,7 @@ bool read_all(int file, std::size_t expected, std::vector<u8>& bytes) {
 /// What else people give to a program like this.
 std::string_view other_format(const std::vector<u8>& bytes) {
     const std::string_view text{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-    if (text.starts_with(std::string_view{"\0asm", 4})) return {};
+    if (text.starts_with(magic)) return {};
     if (text.starts_with("\x1f\x8b") || text.starts_with("\x28\xb5\x2f\xfd"))
         return "this is compressed; unpack it first";
     if (text.starts_with("\x7f"

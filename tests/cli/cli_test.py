@@ -152,6 +152,13 @@ class Loading(CliTest):
         os.chmod(self.wasm(guests.EMPTY), 0)
         self.expect(1, self.path("guest.wasm"), err="Permission denied")
 
+    def test_what_never_ends(self):
+        with subprocess.Popen([WRUN, "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+            running.stdin.write(b"GET / HTTP/1.1")
+            running.stdin.flush()  # and it stays open
+            self.assertEqual(running.wait(timeout=60), 1)
+            self.assertIn(b"magic header not detected", running.stderr.read())
+
     def test_standard_input_as_module(self):
         self.expect(0, "-", "x", stdin=assemble(guests.strings("args")), out="-\0x\0")
         self.expect(1, "-", err="standard input: this is empty")
