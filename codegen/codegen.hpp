@@ -40,6 +40,7 @@ struct ChunkTables {
     std::vector<runtime::FunctionCode> functions;
     std::vector<runtime::TrapRow> rows;
     std::vector<CallFixup> calls;
+    std::vector<LineRow> lines;
 };
 
 template <class Masm>  // a MacroAssembler, see codegen/masm.hpp
@@ -54,9 +55,15 @@ public:
 
     Codegen(Masm& masm, ChunkTables& tables, const Module& module,
         const runtime::ContextLayout& layout, const CompileOptions& options)
-        : masm_{masm}, tables_{tables}, module_{module}, layout_{layout}, options_{options} {}
+        : masm_{masm},
+          tables_{tables},
+          module_{module},
+          layout_{layout},
+          options_{options},
+          records_lines_{options.record_lines} {}
 
     [[nodiscard]] Result<void> compile(FuncIndex func, const FunctionSummary& summary);
+    [[nodiscard]] const HomeMap& homes() const noexcept { return homes_; }
 
     // ---- FunctionSink -----------------------------------------------------------------------
 
@@ -358,6 +365,9 @@ private:
     void trap_row(u32 position, runtime::TrapCode code, u32 where, u32 aux = 0) {
         tables_.rows.push_back(runtime::TrapRow::make(position, where, code, aux));
     }
+    void note_line(LineRow::Kind kind, u32 where) {
+        if (records_lines_) tables_.lines.push_back({masm_.position(), where, kind});
+    }
     Label& trap_label(runtime::TrapCode code) {
         trap_stubs_.push_back({{}, code, here()});
         return trap_stubs_.back().label;
@@ -410,6 +420,7 @@ private:
     u32 lazy_base_ = 0;
     u32 pending_loads_ = 0;  // how many operands are Loc::load; all within the window
     bool pending_flags_ = false;
+    const bool records_lines_;  // beside what at() asks anyway, so that it costs nothing
     std::vector<Control> controls_;
     std::vector<TrapStub> trap_stubs_;
     std::vector<TruncStub> trunc_stubs_;

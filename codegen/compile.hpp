@@ -10,6 +10,7 @@
 
 #include "base/result.hpp"
 #include "codegen/cpu.hpp"
+#include "codegen/homes.hpp"
 #include "decoder/module.hpp"
 #include "runtime/abi.hpp"
 #include "validator/summary.hpp"
@@ -21,6 +22,7 @@ struct CompileOptions {
     /// At most so many integer and floating locals get a home; a stress mode of the tests.
     u32 integer_homes_max = 16;
     u32 float_homes_max = 16;
+    bool record_lines = false;  // for listings: fills CodeChunk::lines
 };
 
 /// A direct call to be linked: `rel32` at `code_offset` (its four bytes) must reach `callee`'s
@@ -30,6 +32,15 @@ struct CallFixup {
     FuncIndex callee;
 };
 
+/// From `code_offset` on, up to the next row, lies what became of the operation at `body_offset` in
+/// its body: its code, its table of jumps, or what it has out of line. Constants belong to none.
+struct LineRow {
+    enum class Kind : u8 { code, jump_table, out_of_line, constants };
+    u32 code_offset;
+    u32 body_offset;
+    Kind kind;
+};
+
 /// What one compiler has produced since its last clear(). Offsets count from the start of the
 /// chunk.
 struct CodeChunk {
@@ -37,6 +48,7 @@ struct CodeChunk {
     std::span<const runtime::FunctionCode> functions;  // in the order compiled
     std::span<const runtime::TrapRow> rows;
     std::span<const CallFixup> calls;
+    std::span<const LineRow> lines;  // only with CompileOptions::record_lines
 };
 
 class FunctionCompiler {
@@ -55,6 +67,8 @@ public:
     /// Valid until the next compile() or clear().
     [[nodiscard]] CodeChunk chunk() const noexcept;
     void clear() noexcept;
+    /// Of the function compiled last; for listings.
+    [[nodiscard]] std::vector<Home> homes() const;
 
 private:
     struct State;

@@ -389,8 +389,10 @@ void Codegen<Masm>::emit_br_table(LabelTable labels) {
         masm_.branch(Cond::ge_u, otherwise);
         masm_.jump_through_table(table, index.reg, address);
         masm_.bind(table);
+        note_line(LineRow::Kind::jump_table, here());
         for (u32 i = 0; i < labels.count; ++i)
             masm_.label_field(label_for(next_depth()));
+        note_line(LineRow::Kind::code, here());
         release(address);
     }
     masm_.bind(otherwise);

@@ -13,10 +13,12 @@ template <class Masm>
 Result<void> Codegen<Masm>::compile(FuncIndex func, const FunctionSummary& summary) {
     const std::size_t rows = tables_.rows.size();
     const std::size_t calls = tables_.calls.size();
+    const std::size_t lines = tables_.lines.size();
     const u32 before = masm_.position();
     const auto undo = [&](ErrorCode code) {
         tables_.rows.resize(rows);
         tables_.calls.resize(calls);
+        tables_.lines.resize(lines);
         masm_.rewind(before);
         return Error{code, 0, module_.body(func).begin};
     };
@@ -243,15 +245,18 @@ void Codegen<Masm>::finish_function() {
     // Stubs may add traps; traps add nothing.
     for (std::size_t i = 0; i < trunc_stubs_.size(); ++i) {
         TruncStub stub = trunc_stubs_[i];
+        note_line(LineRow::Kind::out_of_line, stub.where);
         emit_trunc_stub(stub);
     }
     for (TrapStub& stub : trap_stubs_) {
+        note_line(LineRow::Kind::out_of_line, stub.where);
         masm_.bind(stub.label);
         trap_row(masm_.position(), stub.code, stub.where);
         masm_.trap();
     }
     if (pool_.empty()) return;
     masm_.align_code(runtime::slot_bytes);
+    note_line(LineRow::Kind::constants, 0);
     for (PoolEntry& entry : pool_) {
         masm_.bind(entry.label);
         masm_.data64(entry.bits);

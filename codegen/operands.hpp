@@ -43,8 +43,9 @@ template <class Masm>
 void Codegen<Masm>::at(u32 offset, const u8* next) {
     op_offset_ = offset;
     next_ = next;
-    if (pending_loads_ == 0 && !pending_flags_) [[likely]]
+    if (pending_loads_ == 0 && !pending_flags_ && !records_lines_) [[likely]]
         return;
+    note_line(LineRow::Kind::code, here());
     const u8 keeps = detail::keeps[module_.bytes[offset]];
     if ((keeps & detail::keeps_flags) == 0) settle_flags();
     if ((keeps & detail::keeps_loads) == 0) settle_loads();

@@ -47,7 +47,7 @@ Result<void> FunctionCompiler::compile(FuncIndex func, const FunctionSummary& su
 
 CodeChunk FunctionCompiler::chunk() const noexcept {
     return {{state_->masm.bufferData(), state_->masm.position()}, state_->tables.functions,
-        state_->tables.rows, state_->tables.calls};
+        state_->tables.rows, state_->tables.calls, state_->tables.lines};
 }
 
 void FunctionCompiler::clear() noexcept {
@@ -55,6 +55,15 @@ void FunctionCompiler::clear() noexcept {
     state_->tables.functions.clear();
     state_->tables.rows.clear();
     state_->tables.calls.clear();
+    state_->tables.lines.clear();
+}
+
+std::vector<Home> FunctionCompiler::homes() const {
+    const HomeMap& map = state_->codegen.homes();
+    std::vector<Home> homes;
+    for (u32 left = map.assigned(); left != 0; left &= left - 1)
+        homes.push_back(map.home(static_cast<u32>(std::countr_zero(left))));
+    return homes;
 }
 
 }  // namespace wrun::codegen
