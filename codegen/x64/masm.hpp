@@ -154,6 +154,7 @@ public:
     void select_float(Cond cond, Fp to, Fp if_true);
     void branch(Cond cond, Label& target);
     void jump(Label& target) { jmp_l(target); }
+    using Encoder::bind;  // not hidden, and not called
     void bind(Label& label) { bind_l(label); }
 
     // ---- floats -----------------------------------------------------------------------------
