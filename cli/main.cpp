@@ -6,6 +6,7 @@
 #include "cli/exit_code.hpp"
 #include "cli/inspect.hpp"
 #include "cli/message.hpp"
+#include "cli/objdump.hpp"
 #include "cli/options.hpp"
 #include "cli/run.hpp"
 #include "cli/validate.hpp"
@@ -17,6 +18,7 @@ int dispatch(const Options& options) {
     if (const auto* const chosen = std::get_if<RunOptions>(&options)) return run(*chosen);
     if (const auto* const chosen = std::get_if<ValidateOptions>(&options)) return validate(*chosen);
     if (const auto* const chosen = std::get_if<InspectOptions>(&options)) return inspect(*chosen);
+    if (const auto* const chosen = std::get_if<ObjdumpOptions>(&options)) return objdump(*chosen);
     return std::get<Finished>(options).exit_code;
 }
 

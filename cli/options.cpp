@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <map>
 #include <string_view>
 
 #include "base/limits.hpp"
@@ -30,7 +31,8 @@ private:
 constexpr const char* run_usage =
     "Usage: wrun [run] [OPTIONS] MODULE [ARGUMENTS…]\n"
     "       wrun validate MODULE…\n"
-    "       wrun inspect [--json] MODULE\n\n"
+    "       wrun inspect [--json] MODULE\n"
+    "       wrun objdump [OPTIONS] MODULE\n\n"
     "MODULE is a WebAssembly file, or - for standard input. What follows it belongs to the "
     "program.\n";
 
@@ -199,15 +201,52 @@ Options parse_inspect(const std::vector<std::string>& arguments) {
     return options;
 }
 
+constexpr const char* objdump_usage =
+    "Usage: wrun objdump [OPTIONS] MODULE\n\n"
+    "Prints each function beside the machine code it becomes: where its locals live, the size of\n"
+    "its frame and its code, what may trap, what it calls.\n";
+
+constexpr const char* objdump_footer =
+    "In the left column an operation, in the right the instructions made for it; an operation\n"
+    "without any became part of a later one. Lines in parentheses belong to the whole function\n"
+    "or lie aside of its way.\n\n"
+    "Exit code: 1 when the module cannot be loaded, is not valid, or has no such function; 2 for\n"
+    "wrong usage.\n";
+
+Options parse_objdump(const std::vector<std::string>& arguments) {
+    ObjdumpOptions options;
+    CLI::App app;
+    app.formatter(std::make_shared<HelpText>(objdump_usage));
+    app.footer(objdump_footer);
+    app.add_option("MODULE", options.module, "A WebAssembly file, or - for standard input")
+        ->type_name("")
+        ->required();
+    app.add_option("--function", options.functions, "Only functions of this name or index")
+        ->type_name("NAME|INDEX")
+        ->allow_extra_args(false);
+    const std::map<std::string, ObjdumpOptions::Cpu> levels{{"host", ObjdumpOptions::Cpu::host},
+        {"v2", ObjdumpOptions::Cpu::v2}, {"v3", ObjdumpOptions::Cpu::v3}};
+    app.add_option("--cpu", options.cpu, "Code for this machine (host), for x86-64-v2 or -v3")
+        ->transform(CLI::CheckedTransformer(levels).description(""))
+        ->type_name("host|v2|v3");
+    app.add_option("--homes", options.homes_max, "Give so many locals of each class a register")
+        ->type_name("COUNT");
+    app.add_flag("--bytes", options.bytes, "Print the bytes of each instruction");
+    app.add_flag("--plain", options.plain, "Print no offsets, so that listings can be compared");
+    if (const auto finished = read(app, arguments)) return *finished;
+    return options;
+}
+
 }  // namespace
 
 Options parse_options(int argc, const char* const* argv) {
     std::vector<std::string> arguments{argv + std::min(argc, 1), argv + argc};
     const std::string command = arguments.empty() ? "" : arguments[0];
-    if (command == "run" || command == "validate" || command == "inspect")
+    if (command == "run" || command == "validate" || command == "inspect" || command == "objdump")
         arguments.erase(arguments.begin());
     if (command == "validate") return parse_validate(arguments);
     if (command == "inspect") return parse_inspect(arguments);
+    if (command == "objdump") return parse_objdump(arguments);
     return parse_run(arguments);
 }
 

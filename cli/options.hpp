@@ -33,13 +33,23 @@ struct InspectOptions {
     bool json = false;
 };
 
+struct ObjdumpOptions {
+    enum class Cpu : u8 { host, v2, v3 };
+    std::string module;
+    std::vector<std::string> functions;  // names or indices; none: all
+    Cpu cpu = Cpu::host;
+    std::optional<u32> homes_max;
+    bool plain = false;
+    bool bytes = false;
+};
+
 /// Nothing to do any more: help and version were asked for, or the usage was wrong. What there was
 /// to say has been said.
 struct Finished {
     int exit_code = 0;
 };
 
-using Options = std::variant<RunOptions, ValidateOptions, InspectOptions, Finished>;
+using Options = std::variant<RunOptions, ValidateOptions, InspectOptions, ObjdumpOptions, Finished>;
 
 [[nodiscard]] Options parse_options(int argc, const char* const* argv);
 

@@ -3,6 +3,7 @@
 find_package(asmjit REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(Threads REQUIRED)
+find_path(WRUN_CAPSTONE_INCLUDE capstone/capstone.h REQUIRED)
 
 # mimalloc replaces malloc for a whole process, so it is the command's choice alone, and never a sanitizer's.
 find_package(mimalloc QUIET)

@@ -90,6 +90,8 @@ class Words(CliTest):
             ("--max-stack", "2G", guest): "64K to 1G", ("--max-table", "1G", guest): "at most",
             ("--argv0", "a", "--argv0", "b", guest): "argv0", ("validate",): "MODULE", ("inspect",): "MODULE",
             ("inspect", guest, guest): ".", ("validate", "--dir", ".", guest): "--dir",
+            ("objdump",): "MODULE", ("objdump", guest, guest): ".", ("objdump", "--cpu", "v9", guest): "--cpu",
+            ("objdump", "--homes", "-1", guest): "--homes", ("objdump", "--function"): "--function",
         }.items():
             with self.subTest(words=words):
                 self.expect(2, *words, out="", err=[message, "Try 'wrun --help'"])
@@ -507,6 +509,70 @@ class Reports(CliTest):
             self.assertNotIn("functions 0", self.expect(0, "inspect", tag, err=[]).out)
             self.assertNotIn("functions", seen)
         self.expect(1, "inspect", self.write("bad", b"\0asm\1\0\0\0\x0b"), err=r"bad: .*\(at byte \d+\)")
+
+
+class Objdump(CliTest):
+    MODULE = """(module (import "env" "log" (func (param i32))) (memory 1) (data "x")
+        (func $sum (export "add") (param i32 i32) (result i32) (i32.add (i32.load (local.get 0)) (local.get 1)))
+        (func (export "main") (result i32)
+            (call 0 (i32.const 1))
+            (memory.init 0 (i32.const 0) (i32.const 0) (i32.const 1))
+            (drop (i32.div_u (i32.const 1) (call 1 (i32.const 2) (i32.const 3))))
+            (return (i32.const 7)) (drop (i32.const 8))))"""
+
+    def test_every_function(self):
+        out = self.expect(0, "objdump", self.wasm(self.MODULE), err=[]).out
+        for line in (r'^func 1 "sum" \(func \(param i32 i32\) \(result i32\)\)$', r"^  homes  r\w+ = local \d, ",
+                     r"^  frame  \d+ bytes$", r"^  code   \d+ bytes for a body of \d+$",
+                     r"^  traps  1 x out of bounds memory access$", r"; traps: out of bounds memory access$",
+                     r'^  calls  func 0 "log", helper memory_init, func 1 "sum"$', r'call +func 1 "sum"$',
+                     r"; helper memory_init$", r"^[0-9a-f]{4} +i32\.div_u +[0-9a-f]{4} +mov ",
+                     r"; traps: integer divide by zero$",
+                     r"^[0-9a-f]{4} +i32\.const 8 +\(dead\)$"):
+            self.assertRegex(out, "(?m)" + line)
+        self.assertEqual(out.count("(prologue)"), 2)
+
+    def test_one_function(self):
+        guest = self.wasm(self.MODULE)
+        for word in ("1", "sum", "add"):
+            out = self.expect(0, "objdump", "--function", word, guest, err=[]).out
+            self.assertEqual((out.count("(prologue)"), out[:10]), (1, 'func 1 "su'))
+        out = self.expect(0, "objdump", "--function", "main", "--function=1", guest).out
+        self.assertLess(out.index('func 2 "main"'), out.index('func 1 "sum" ('))
+
+    def test_what_cannot_be_shown(self):
+        guest = self.wasm(self.MODULE)
+        for word, message in {"nobody": "no function named 'nobody'", "3": "no function 3: the module has 3",
+                              "99999999999999999999": "no function named",
+                              "0": r'function 0 "?log"? is imported', "-1": "no function named '-1'"}.items():
+            self.expect(1, "objdump", f"--function={word}", guest, out="", err=message)
+        self.expect(1, "objdump", self.wasm("(module)", "none.wasm"), out="", err="none.wasm: .*defines no function")
+        self.expect(1, "objdump", self.path("absent"), out="", err="absent: No such file")
+        self.expect(1, "objdump", self.write("bad", assemble("(module (func))")[:-2] + b"\x01\x0b"), err="bad: ")
+        invalid = assemble("(module (func (result i32) (i32.const 1)))").replace(b"\x41\x01", b"\x01\x01")
+        self.expect(1, "objdump", self.write("invalid", invalid), out="", err=r"invalid: type mismatch.*\(at byte")
+
+    def test_cpu_and_homes(self):
+        guest = self.wasm("(module (func (param i32 i32) (result i32) (i32.shl (local.get 0) (local.get 1))))")
+        self.assertIn("shlx", self.expect(0, "objdump", "--cpu", "v3", guest).out)
+        self.assertNotIn("shlx", self.expect(0, "objdump", "--cpu", "v2", guest).out)
+        self.assertIn("homes  none", self.expect(0, "objdump", "--homes", "0", guest).out)
+
+    def test_bytes_and_plain(self):
+        guest = self.wasm("(module (func (result i32) (i32.const 7)))")
+        self.assertRegex(self.expect(0, "objdump", "--bytes", guest).out, r" 0000 +55 +push +rbp\n")
+        with open(guest, "rb") as file:
+            out = self.expect(0, "objdump", "--plain", "-", stdin=file.read()).out
+        self.assertRegex(out, r"(?m)^  end +mov +eax, 7$")
+
+    def test_names_cannot_drive_the_terminal(self):
+        guest = self.wasm('(module (import "m" "\\1b[31m" (func)) (func (export "\\07x") (call 0)))')
+        out = self.expect(0, "objdump", guest).out
+        self.assertTrue(out.replace("\n", " ").isprintable(), out)
+
+    def test_a_closed_pipe_is_no_crash(self):
+        with open("/dev/full", "w") as full:
+            self.expect(1, "objdump", self.wasm(self.MODULE), stdout=full, stderr=subprocess.PIPE, err="cannot write")
 
 
 if __name__ == "__main__":

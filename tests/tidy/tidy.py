@@ -18,6 +18,7 @@ FOREIGN_HEADERS = {
     "asmjit/": ("codegen/", "tests/codegen/", "bench/"),
     "xbyak/": ("tests/codegen/", "bench/"),
     "CLI/": ("cli/",),
+    "capstone/": ("cli/",),
     "mimalloc": ("cli/",),
     "gtest/": ("tests/",),
     "gmock/": ("tests/",),
