@@ -1,0 +1,12 @@
+;; What could change memory or trap between a load and its use makes it happen first.
+(module (memory 1)
+  (func (export "store_between") (param i32 i32) (result i32)
+    (i32.load (local.get 0))
+    (i32.store (local.get 1) (i32.const 7))
+    (i32.add (local.get 1)))
+  (func (export "address_set_between") (param i32 i32) (result i32)
+    (i32.load (local.get 0))
+    (local.set 0 (i32.const 4))
+    (i32.add (local.get 0)))
+  (func (export "dropped") (param i32)
+    (drop (i32.load (local.get 0)))))

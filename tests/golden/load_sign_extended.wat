@@ -1,0 +1,10 @@
+;; Narrow loads extend while they load; an extension of a narrow load.
+(module (memory 1)
+  (func (export "narrow") (param i32) (result i32)
+    (i32.add (i32.load8_s (local.get 0)) (i32.load16_u offset=2 (local.get 0))))
+  (func (export "wide") (param i32) (result i64)
+    (i64.add (i64.load32_s (local.get 0)) (i64.load8_u offset=1 (local.get 0))))
+  (func (export "extended") (param i32) (result i32)
+    (i32.extend8_s (i32.load8_u (local.get 0))))
+  (func (export "to_64") (param i32) (result i64)
+    (i64.extend_i32_s (i32.load (local.get 0)))))

@@ -1,0 +1,6 @@
+;; With BMI2 a count may be in any register.
+(module
+  (func (export "left") (param i32 i32) (result i32) (i32.shl (local.get 0) (local.get 1)))
+  (func (export "right") (param i64 i64) (result i64) (i64.shr_s (local.get 0) (local.get 1)))
+  (func (export "rotate") (param i32 i32) (result i32) (i32.rotl (local.get 0) (local.get 1)))
+  (func (export "constant") (param i32) (result i32) (i32.rotl (local.get 0) (i32.const 3))))

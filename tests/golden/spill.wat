@@ -1,0 +1,10 @@
+;; More values wait than there are registers: the oldest go to their slots.
+(module (memory 1)
+  (func (export "deep") (param i32) (result i32)
+    (i32.load8_u offset=0 (local.get 0)) (i32.load8_u offset=1 (local.get 0))
+    (i32.load8_u offset=2 (local.get 0)) (i32.load8_u offset=3 (local.get 0))
+    (i32.load8_u offset=4 (local.get 0)) (i32.load8_u offset=5 (local.get 0))
+    (i32.load8_u offset=6 (local.get 0)) (i32.load8_u offset=7 (local.get 0))
+    (i32.load8_u offset=8 (local.get 0)) (i32.load8_u offset=9 (local.get 0))
+    (i32.load8_u offset=10 (local.get 0)) (i32.load8_u offset=11 (local.get 0))
+    i32.add i32.xor i32.add i32.xor i32.add i32.xor i32.add i32.xor i32.add i32.xor i32.add))
