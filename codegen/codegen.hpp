@@ -21,6 +21,7 @@
 #include <bit>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "base/limits.hpp"
@@ -34,6 +35,13 @@
 #include "validator/summary.hpp"
 
 namespace wrun::codegen {
+
+/// Whether the state checker (check_state.hpp) is compiled in. Safety does not rest on it.
+#ifdef NDEBUG
+inline constexpr bool checks_state = false;
+#else
+inline constexpr bool checks_state = true;
+#endif
 
 /// Everything compile() produces, owned; offsets from the start of the chunk.
 struct ChunkTables {
@@ -60,7 +68,7 @@ public:
           module_{module},
           layout_{layout},
           options_{options},
-          records_lines_{options.record_lines} {}
+          observed_{options.record_lines || options.stress.spill || options.stress.flush} {}
 
     [[nodiscard]] Result<void> compile(FuncIndex func, const FunctionSummary& summary);
     [[nodiscard]] const HomeMap& homes() const noexcept { return homes_; }
@@ -240,7 +248,7 @@ private:
     FpSrc use_fp_src(const Operand& operand, HeldFp& held);
     /// After an operation with such a right-hand side: the trap row of a pending load.
     void note_src(const Operand& operand);
-    [[nodiscard]] Mem pending_mem(const Operand& operand) const noexcept;
+    [[nodiscard]] Mem pending_mem(const Operand& operand);
 
     /// The home to compute straight into when the next operation sets that local.
     std::optional<Gp> destination_hint(Kind kind);
@@ -258,6 +266,30 @@ private:
     void flush_for_block(LocalSet set, bool all, u32 keep_from);
     void spill_temps(u32 below);
     void materialize_aliases(u32 local);
+    void strain(u32 offset);
+
+    // ---- the state checker (check_state.hpp) --------------------------------------------------
+
+    static constexpr u32 no_local = 0xffff'ffff;
+    /// What must be found again one operation later.
+    struct Shadow {
+        std::vector<Operand> deep;                  // the operands below lazy_base_
+        std::unordered_map<u32, u32> deep_aliases;  // how many of them mean a local
+        std::optional<Op> before;                   // the operation announced last
+        bool was_reachable = false;
+        u32 height = 0;        // of the stack then
+        u32 block_height = 0;  // below the innermost block then
+        u32 local = no_local;  // the local it sets to another value
+    };
+    void begin_shadow();
+    void check_state(const u8* opcode);
+    void check_shadow();
+    void check_effect();
+    void check_window(Op next, const u8* opcode);
+    void check_homes();
+    void check_pending(const u8* opcode);
+    void check_end();
+    [[nodiscard]] u32 integer_home_at(u8 reg) const noexcept;
 
     // ---- homes (emit_local.hpp) ---------------------------------------------------------------
 
@@ -346,6 +378,11 @@ private:
     void reinterpret(Kind to);
     void select();
 
+    /// Stress mode `check`: here the register holds an i32 and so has a clear upper half.
+    void check_upper(Gp reg) {
+        if (options_.stress.check) [[unlikely]]
+            masm_.check_clear_upper(reg);
+    }
     Mem guest_memory(const MemArg& arg, const Operand& address, Held& held);
     void load(Kind kind, typename Masm::LoadOp op, MemArg arg);
     void load_float(Kind kind, MemArg arg);
@@ -366,7 +403,7 @@ private:
         tables_.rows.push_back(runtime::TrapRow::make(position, where, code, aux));
     }
     void note_line(LineRow::Kind kind, u32 where) {
-        if (records_lines_) tables_.lines.push_back({masm_.position(), where, kind});
+        if (options_.record_lines) tables_.lines.push_back({masm_.position(), where, kind});
     }
     Label& trap_label(runtime::TrapCode code) {
         trap_stubs_.push_back({{}, code, here()});
@@ -420,12 +457,13 @@ private:
     u32 lazy_base_ = 0;
     u32 pending_loads_ = 0;  // how many operands are Loc::load; all within the window
     bool pending_flags_ = false;
-    const bool records_lines_;  // beside what at() asks anyway, so that it costs nothing
+    const bool observed_;  // a listing or a stress mode wants every operation
     std::vector<Control> controls_;
     std::vector<TrapStub> trap_stubs_;
     std::vector<TruncStub> trunc_stubs_;
     std::vector<PoolEntry> pool_;
     std::vector<TableEdge> table_edges_;  // of the br_table being emitted
+    Shadow shadow_;
 };
 
 }  // namespace wrun::codegen

@@ -11,6 +11,7 @@
 #include "base/result.hpp"
 #include "codegen/cpu.hpp"
 #include "codegen/homes.hpp"
+#include "codegen/stress.hpp"
 #include "decoder/module.hpp"
 #include "runtime/abi.hpp"
 #include "validator/summary.hpp"
@@ -23,6 +24,7 @@ struct CompileOptions {
     u32 integer_homes_max = 16;
     u32 float_homes_max = 16;
     bool record_lines = false;  // for listings: fills CodeChunk::lines
+    StressModes stress;
 };
 
 /// A direct call to be linked: `rel32` at `code_offset` (its four bytes) must reach `callee`'s

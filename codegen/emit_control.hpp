@@ -387,6 +387,7 @@ void Codegen<Masm>::emit_br_table(LabelTable labels) {
     if (labels.count != 0) {
         masm_.compare(false, index.reg, Src::of(static_cast<i32>(labels.count)));
         masm_.branch(Cond::ge_u, otherwise);
+        check_upper(index.reg);
         masm_.jump_through_table(table, index.reg, address);
         masm_.bind(table);
         note_line(LineRow::Kind::jump_table, here());

@@ -2,6 +2,7 @@
 // A function that fails leaves no trace: its code, rows and calls are taken back.
 #pragma once
 
+#include "codegen/check_state.hpp"
 #include "codegen/emit_control.hpp"
 #include "validator/walk.hpp"
 
@@ -84,6 +85,7 @@ void Codegen<Masm>::begin_function(FuncIndex func, const FunctionSummary& summar
     free_ = int_temps_;
     free_float_ = float_temps_;
     state_ = {homes_.assigned(), 0};
+    if constexpr (checks_state) begin_shadow();
 
     place_stack_params();
     local_kind_count_ = 0;
@@ -242,6 +244,7 @@ void Codegen<Masm>::end_function() {
 
 template <class Masm>
 void Codegen<Masm>::finish_function() {
+    if constexpr (checks_state) check_end();
     // Stubs may add traps; traps add nothing.
     for (std::size_t i = 0; i < trunc_stubs_.size(); ++i) {
         TruncStub stub = trunc_stubs_[i];

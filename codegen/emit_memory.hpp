@@ -23,6 +23,7 @@ auto Codegen<Masm>::guest_memory(const MemArg& arg, const Operand& address, Held
         return Mem::at(Masm::memory_base, Masm::scratch, 0, 0);
     }
     held = use(address);
+    check_upper(held.reg);
     if (arg.offset <= disp_max) {
         return Mem::at(Masm::memory_base, held.reg, 0, static_cast<i32>(arg.offset));
     }
@@ -225,6 +226,7 @@ void Codegen<Masm>::emit_memory_size(MemoryIndex memory) {
 /// on the scratch register.
 template <class Masm>
 auto Codegen<Masm>::table_element(TableIndex table, Gp index, runtime::TrapCode code) -> Mem {
+    check_upper(index);
     const Mem header = table_header(table, Masm::scratch);
     masm_.compare(
         true, index, Src::of(detail::field(header, offsetof(runtime::TableHeader, size))));

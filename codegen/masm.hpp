@@ -55,6 +55,7 @@ concept MacroAssembler = requires(M masm, bool wide, u32 number, u64 bits, Cond 
     masm.move_imm(reg, bits);
     masm.zero(reg);
     masm.clear_upper(reg, reg);
+    masm.check_clear_upper(reg);  // stress mode `check`; flags survive
     masm.load_word(wide, reg, mem);
     masm.store_word(wide, mem, reg);
     masm.store_word_imm(wide, mem, imm);

@@ -41,14 +41,41 @@ inline constexpr auto keeps = keep_table();
 
 template <class Masm>
 void Codegen<Masm>::at(u32 offset, const u8* next) {
+    if constexpr (checks_state) check_state(&module_.bytes[offset]);
     op_offset_ = offset;
     next_ = next;
-    if (pending_loads_ == 0 && !pending_flags_ && !records_lines_) [[likely]]
+    if (pending_loads_ == 0 && !pending_flags_ && !observed_) [[likely]]
         return;
     note_line(LineRow::Kind::code, here());
     const u8 keeps = detail::keeps[module_.bytes[offset]];
     if ((keeps & detail::keeps_flags) == 0) settle_flags();
     if ((keeps & detail::keeps_loads) == 0) settle_loads();
+    if (options_.stress.spill || options_.stress.flush) strain(offset);
+    if constexpr (checks_state) check_pending(&module_.bytes[offset]);
+}
+
+/// The stress modes `flush` and `spill`.
+template <class Masm>
+void Codegen<Masm>::strain(u32 offset) {
+    if (!reachable_) return;
+    // No row behind a prefix is a control operation, but some are helpers.
+    const u8 byte = module_.bytes[offset];
+    constexpr u8 leaves = trait::control | trait::calls | trait::helper;
+    const bool flushes =
+        options_.stress.flush && (byte == prefix_fc || info(lookup_plain[byte].op()).has(leaves));
+    if (flushes) {
+        settle_flags();
+        settle_loads();
+    }
+    for (u32 i = lazy_base_; i < height(); ++i) {
+        Operand& operand = operands_[i];
+        const bool in_temp =
+            operand.loc == Loc::reg &&
+            (operand.is_float() ? is_float_temp(operand.reg) : is_temp(operand.reg));
+        if ((in_temp && options_.stress.spill) || (operand.loc == Loc::local && flushes)) {
+            spill(operand);
+        }
+    }
 }
 
 // ---- the stack --------------------------------------------------------------------------------
@@ -203,7 +230,8 @@ void Codegen<Masm>::take(Gp reg) {
 // ---- reading values ---------------------------------------------------------------------------
 
 template <class Masm>
-auto Codegen<Masm>::pending_mem(const Operand& operand) const noexcept -> Mem {
+auto Codegen<Masm>::pending_mem(const Operand& operand) -> Mem {
+    check_upper(static_cast<Gp>(operand.reg));
     return Mem::at(
         Masm::memory_base, static_cast<Gp>(operand.reg), 0, static_cast<i32>(operand.index()));
 }
@@ -263,12 +291,15 @@ void Codegen<Masm>::load_into(Fp reg, const Operand& operand) {
 template <class Masm>
 auto Codegen<Masm>::use(const Operand& operand) -> Held {
     if (operand.loc == Loc::reg) {
-        return {static_cast<Gp>(operand.reg), is_temp(operand.reg)};
+        const Gp reg = static_cast<Gp>(operand.reg);
+        if (operand.kind == Kind::i32) check_upper(reg);
+        return {reg, is_temp(operand.reg)};
     }
     if (operand.loc == Loc::local) {
         const u8 home = home_of(operand.index());
         if (home != no_home) {
             ensure_home(home);
+            if (operand.kind == Kind::i32) check_upper(home_reg(home));
             return {home_reg(home), false};
         }
     }

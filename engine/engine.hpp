@@ -20,6 +20,7 @@
 
 #include "base/features.hpp"
 #include "base/result.hpp"
+#include "codegen/stress.hpp"
 #include "decoder/module.hpp"
 #include "runtime/abi.hpp"
 
@@ -164,6 +165,7 @@ struct EngineOptions {
     u32 compile_threads = 0;     // 0: as many as the process may use
     u32 integer_homes_max = 16;  // stress modes of the code generator
     u32 float_homes_max = 16;
+    codegen::StressModes stress;
 };
 
 class Engine {

@@ -27,6 +27,7 @@ namespace {
     result.features = options.features;
     result.compile.integer_homes_max = options.integer_homes_max;
     result.compile.float_homes_max = options.float_homes_max;
+    result.compile.stress = options.stress;
     result.threads = options.compile_threads;
     return result;
 }

@@ -95,8 +95,10 @@ private:
     // In the child process.
 
     bool begin() {
-        Result<std::unique_ptr<engine::Engine>> engine = engine::Engine::make(
-            {.integer_homes_max = options_.homes_max, .float_homes_max = options_.homes_max});
+        Result<std::unique_ptr<engine::Engine>> engine =
+            engine::Engine::make({.integer_homes_max = options_.homes_max,
+                .float_homes_max = options_.homes_max,
+                .stress = options_.stress});
         if (!engine.ok()) return refuse("no engine", engine.error());
         engine_ = std::move(engine).take();
         Result<std::unique_ptr<Runner>> runner = Runner::make(*engine_);

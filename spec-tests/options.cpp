@@ -23,6 +23,7 @@ Runs official WebAssembly test scripts.
   --known FILE       a list of known failures in place of known_failures.txt
   --timeout SECONDS  of one script, 120 unless told
   --homes N          stress the code generator: at most N locals of each class in registers
+  --stress WORDS     … in worse ways: some of spill,flush,check (codegen/stress.hpp)
 Each script runs in a process of its own. Last line: N passed, N failed, N skipped.
 Exit code: 0 nothing failed but what is known, 1 something failed, 2 usage.
 )";
@@ -68,6 +69,7 @@ private:
         if (word == "--known") return value(word, options_.known);
         if (word == "--timeout") return number(word, options_.timeout_seconds, 1);
         if (word == "--homes") return number(word, options_.homes_max, 0);
+        if (word == "--stress") return stress(word);
         if (word == "--dir") return values(word, options_.folders);
         if (word == "--set") {
             std::vector<std::string> names;
@@ -89,6 +91,15 @@ private:
     bool value(const std::string& option, std::string& to) {
         if (next_ == words_.size()) return fail(option + " needs a value");
         to = words_[next_++];
+        return true;
+    }
+
+    bool stress(const std::string& option) {
+        std::string words;
+        if (!value(option, words)) return false;
+        const auto modes = codegen::parse_stress(words);
+        if (!modes) return fail(option + ": not among spill,flush,check: " + words);
+        options_.stress = *modes;
         return true;
     }
 

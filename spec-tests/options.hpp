@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/types.hpp"
+#include "codegen/stress.hpp"
 #include "spec-tests/sets.hpp"
 
 namespace wrun::spec {
@@ -23,7 +24,8 @@ struct Options {
     bool verbose = false;
     bool help = false;
     u32 timeout_seconds = 120;  // of one script
-    u32 homes_max = 16;         // a stress mode of the code generator
+    u32 homes_max = 16;         // of the code generator
+    codegen::StressModes stress;
 };
 
 extern const std::string_view usage;

@@ -86,6 +86,17 @@ void Masm::store_imm(u32 bytes, const Mem& to, i32 imm) {
     }
 }
 
+void Masm::check_clear_upper(Gp reg) {
+    Label clear;
+    pushfq();
+    mov_rr(true, scratch, reg);
+    shift_ri(true, Shift::shr, scratch, 32);
+    jcc_l(Cc::e, clear);
+    ud2_();
+    bind_l(clear);
+    popfq();
+}
+
 // ---- integers -------------------------------------------------------------------------------
 
 void Masm::alu(bool wide, Alu op, Gp to, Gp a, const Src& b) {

@@ -104,6 +104,8 @@ public:
     void store_word_imm(bool wide, const Mem& to, i32 imm) { mov_mi(wide, to, imm); }
     /// to = the lower half of from, upper half clear; an instruction even when to is from.
     void clear_upper(Gp to, Gp from) { mov_rr(false, to, from); }
+    /// Stops the process, by a ud2 without a trap row, unless the upper half is clear.
+    void check_clear_upper(Gp reg);
     void bits_to_float(bool wide, Fp to, Gp from) { mov_fg(wide, to, from); }
     void float_to_bits(bool wide, Gp to, Fp from) { mov_gf(wide, to, from); }
     void fload_label(bool wide, Fp to, Label& label) { movs_l(wide, to, label); }

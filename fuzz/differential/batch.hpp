@@ -34,6 +34,7 @@ public:
 
 struct BatchOptions {
     std::vector<u32> homes = {16};
+    codegen::StressModes stress;
     ObserveOptions observe;
     u32 timeout_seconds = 20;  // for one module in all engines
     bool keep_going = false;   // behind a difference

@@ -22,6 +22,7 @@ using namespace wrun::differ;
 constexpr const char* usage =
     "usage: wrun-differ [options] FILE.wasm|FILE.wat|FOLDER... | - | --pressure COUNT\n"
     "  --homes N,N...   home registers wrun may use, one run each (default 16)\n"
+    "  --stress WORDS   … in worse ways: some of spill,flush,check\n"
     "  --rounds N       argument sets, each with fresh instances (default 3)\n"
     "  --timeout N      seconds for one module (default 20)\n"
     "  --keep-going     go on behind a difference\n"
@@ -84,6 +85,10 @@ bool take_flag(const std::string& word, BatchOptions& batch) {
 bool take_value(const std::string& word, const std::string& value, Options& options) {
     if (word == "--homes") {
         options.batch.homes = numbers(word, value);
+    } else if (word == "--stress") {
+        const auto modes = codegen::parse_stress(value);
+        if (!modes) usage_error("--stress takes some of spill,flush,check");
+        options.batch.stress = *modes;
     } else if (word == "--rounds") {
         options.batch.observe.rounds = static_cast<u32>(number(word, value));
     } else if (word == "--timeout") {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "codegen/stress.hpp"
 #include "fuzz/differential/values.hpp"
 
 namespace wrun::differ {
@@ -61,8 +62,9 @@ public:
     [[nodiscard]] virtual Value table_element(u32 instance, u32 item, u64 index) = 0;
 };
 
-/// wrun with at most so many home registers of each class.
-[[nodiscard]] std::unique_ptr<Subject> make_wrun_subject(u32 homes_max);
+/// wrun with at most so many home registers of each class, in such stress modes.
+[[nodiscard]] std::unique_ptr<Subject> make_wrun_subject(
+    u32 homes_max, codegen::StressModes stress = {});
 
 /// Why there is no second engine; empty when there is one.
 [[nodiscard]] const std::string& second_engine_missing();

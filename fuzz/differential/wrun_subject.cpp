@@ -74,11 +74,16 @@ Ending refusal(Error error) {
 
 class WrunSubject final : public Subject {
 public:
-    explicit WrunSubject(u32 homes_max) : name_{"wrun --homes " + std::to_string(homes_max)} {
+    WrunSubject(u32 homes_max, codegen::StressModes stress)
+        : name_{"wrun --homes " + std::to_string(homes_max)} {
+        if (stress.spill) name_ += " spill";
+        if (stress.flush) name_ += " flush";
+        if (stress.check) name_ += " check";
         engine::EngineOptions options;
         options.compile_threads = 1;
         options.integer_homes_max = homes_max;
         options.float_homes_max = homes_max;
+        options.stress = stress;
         engine_ = must(engine::Engine::make(options), "no engine on this machine");
     }
 
@@ -325,8 +330,8 @@ engine::HostResult WrunSubject::call_host(engine::Caller&, void* env, std::span<
 
 }  // namespace
 
-std::unique_ptr<Subject> make_wrun_subject(u32 homes_max) {
-    return std::make_unique<WrunSubject>(homes_max);
+std::unique_ptr<Subject> make_wrun_subject(u32 homes_max, codegen::StressModes stress) {
+    return std::make_unique<WrunSubject>(homes_max, stress);
 }
 
 }  // namespace wrun::differ

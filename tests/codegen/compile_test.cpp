@@ -120,5 +120,31 @@ TEST(FunctionCompiler, GivesADivisionItsDivisorsRegister) {
     EXPECT_EQ(row.body_offset(), 5u);
 }
 
+/// Adds two values that lie below a block, and loads from their sum.
+ModuleBuilder for_stress() {
+    ModuleBuilder module;
+    module.memory(1);
+    module.function({type_i32, type_i32}, {type_i32},
+        body(local_get(0), local_get(1), local_get(0), i32_mul(), local_get(1), block(),
+            local_get(0), br_if(0), end(), i32_add(), i32_add(), i32_load()));
+    return module;
+}
+
+TEST(FunctionCompiler, MakesOtherCodeUnderStress) {
+    const auto code_under = [](const StressModes& stress) {
+        CompileOptions options;
+        options.stress = stress;
+        Compiling compiling{for_stress(), options};
+        EXPECT_TRUE(compiling.compile(0).ok());
+        return compiling.code();
+    };
+    const auto plain = code_under({});
+    EXPECT_EQ(code_under({}), plain);
+    for (const StressModes& stress :
+        {StressModes{.spill = true}, StressModes{.flush = true}, StressModes{.check = true}}) {
+        EXPECT_GT(code_under(stress).size(), plain.size());
+    }
+}
+
 }  // namespace
 }  // namespace wrun::codegen

@@ -31,8 +31,8 @@ TEST(Options, SetsAreWordsOrAList) {
 }
 
 TEST(Options, OthersAreTaken) {
-    const Options taken = options(
-        {"--dir", "d", "e", "--csv", "f", "--list", "--verbose", "--timeout", "7", "--homes", "0"});
+    const Options taken = options({"--dir", "d", "e", "--csv", "f", "--list", "--verbose",
+        "--timeout", "7", "--homes", "0", "--stress", "spill,check"});
     EXPECT_THAT(taken.folders, ElementsAre("d", "e"));
     EXPECT_EQ(taken.csv, "f");
     EXPECT_TRUE(taken.list);
@@ -40,12 +40,14 @@ TEST(Options, OthersAreTaken) {
     EXPECT_FALSE(taken.all);
     EXPECT_EQ(taken.timeout_seconds, 7U);
     EXPECT_EQ(taken.homes_max, 0U);
+    EXPECT_EQ(taken.stress, (codegen::StressModes{true, false, true}));
 }
 
 TEST(Options, MistakesAreRefused) {
     const std::vector<std::string> mistakes[] = {{}, {"--csv", "f"}, {"--set"}, {"--set", "--all"},
         {"--dir"}, {"--csv"}, {"--all", "--timeout", "0"}, {"--all", "--timeout", "x"},
-        {"--all", "--homes", "-1"}, {"--all", "--homes"}, {"--nothing"}, {"folder"}};
+        {"--all", "--homes", "-1"}, {"--all", "--homes"}, {"--all", "--stress"},
+        {"--all", "--stress", "spill,x"}, {"--nothing"}, {"folder"}};
     for (const std::vector<std::string>& words : mistakes) {
         std::string error;
         EXPECT_FALSE(parse_options(words, error).has_value()) << testing::PrintToString(words);
