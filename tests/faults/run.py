@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""Plants the faults of faults.toml, one at a time, in a copy of the tree, and tells which instrument catches each.
+usage: run.py [--all] [--only TEXT] [--checker] [--scratch DIR]   plant, build, run; a table on standard output
+       run.py --check                                             only see that every edit still applies
+  --all      run every instrument on each fault, not the cheapest ones until one catches it
+  --checker  build with assertions, so that the state checker of the code generator takes part
+  --only     faults whose name contains this
+  --scratch  where the copy and its build lie (build/faults)
+Exit code: 0 every fault was caught, 1 one was not, 2 something else went wrong."""
+import argparse
+import os
+import subprocess
+import sys
+import time
+import tomllib
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+TARGETS = ["wrun-spec", "wrun-differ", "matrix"]
+HOMES = "0,1,2,3,8,16"
+# Cheapest first; each is a ctest of its own too, the last one as `matrix`.
+INSTRUMENTS = [
+    ("suite", ["wrun-spec", "--set", "wasm-v2"]),
+    ("suite, strained", ["wrun-spec", "--set", "wasm-v2", "--homes", "2", "--stress", "spill,flush,check"]),
+    ("scripts", ["wrun-spec", "--homes", "3", "{scripts}"]),
+    ("pressure", ["wrun-differ", "--keep-going", "--homes", HOMES, "--pressure", "150"]),
+    ("pressure, strained", ["wrun-differ", "--keep-going", "--homes", HOMES, "--stress", "spill,check",
+                            "--first", "150", "--pressure", "100"]),
+    ("matrix, few", ["matrix", "--few"]),
+    ("matrix", ["matrix"]),
+]
+SECONDS_MAX = 900
+
+
+def faults(only=""):
+    with open(os.path.join(HERE, "faults.toml"), "rb") as file:
+        found = tomllib.load(file)["fault"]
+    return [fault for fault in found if only in fault["name"]]
+
+
+def check():
+    """Whether every edit applies to the tree as it is."""
+    wrong = 0
+    for fault in faults():
+        with open(os.path.join(ROOT, fault["file"]), encoding="utf-8") as file:
+            count = file.read().count(fault["find"])
+        if count != 1 or fault["find"] == fault["replace"]:
+            print(f"{fault['name']}: its text is {count} times in {fault['file']}")
+            wrong += 1
+    print(f"{len(faults())} faults, {wrong} do not apply")
+    return 1 if wrong else 0
+
+
+class Scratch:
+    """A copy of the tree and its build."""
+
+    def __init__(self, folder, checker):
+        self.tree = os.path.join(folder, "tree")
+        self.build = os.path.join(folder, "checked" if checker else "plain")
+        names = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True, check=True).stdout
+        for name in filter(None, names.split("\0")):
+            self.write(name, self.original(name))
+        deps = os.environ.get("WRUN_DEPS_DIR", os.path.join(ROOT, "build", "deps"))
+        # Quick to build; -w, because a fault may leave a variable unused.
+        flags = "-O1 -g1 -w" if checker else "-O1 -g1 -w -DNDEBUG"
+        subprocess.run(["cmake", "-G", "Ninja", "-S", self.tree, "-B", self.build, "-DCMAKE_BUILD_TYPE=Release",
+                        "-DWRUN_DEVELOPER=ON", f"-DWRUN_DEPS_DIR={deps}", f"-DCMAKE_CXX_FLAGS_RELEASE={flags}"],
+                       check=True, stdout=subprocess.DEVNULL)
+
+    @staticmethod
+    def original(name):
+        with open(os.path.join(ROOT, name), "rb") as file:
+            return file.read()
+
+    def write(self, name, content):
+        """Leaves a file alone that has the content already: its time decides what is built."""
+        path = os.path.join(self.tree, name)
+        if os.path.exists(path):
+            with open(path, "rb") as file:
+                if file.read() == content:
+                    return
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+        if name.startswith(("tools/", "tests/", "fuzz/")):
+            os.chmod(path, 0o755)
+
+    def make(self):
+        done = subprocess.run(["ninja", "-C", self.build, "-j2", *TARGETS], capture_output=True, text=True)
+        if done.returncode:
+            print(done.stdout[-3000:], file=sys.stderr)
+        return done.returncode == 0
+
+    def run(self, words):
+        """What the instrument says against the build; empty when it finds nothing."""
+        scripts = os.path.join(self.tree, "tests", "codegen", "scripts")
+        words = [os.path.join(self.build, "bin", words[0]), *words[1:]]
+        if words[-1] == "{scripts}":
+            words[-1:] = [os.path.join(scripts, name) for name in sorted(os.listdir(scripts))]
+        try:
+            done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            return "it does not end"
+        if done.returncode == 0:
+            return ""
+        if done.returncode == 77:
+            sys.exit("no second engine: " + done.stdout)
+        said = (done.stderr + done.stdout).split("\n")
+        broken = [line for line in said if "internal error" in line]
+        telling = [line for line in said if any(word in line for word in ("differ", "expected", "fail", "#", "died"))]
+        return (broken or telling or said)[0].strip()[:160] or f"exit code {done.returncode}"
+
+
+def plant(scratch, fault, run_all):
+    """Rows (instrument, what it said, seconds) of the instruments that were run."""
+    text = scratch.original(fault["file"]).decode()
+    assert text.count(fault["find"]) == 1, fault["name"]
+    scratch.write(fault["file"], text.replace(fault["find"], fault["replace"]).encode())
+    rows = []
+    try:
+        if not scratch.make():
+            sys.exit(f"{fault['name']}: does not build")
+        for name, words in INSTRUMENTS:
+            began = time.monotonic()
+            said = scratch.run(words)
+            rows.append((name, said, time.monotonic() - began))
+            if said and not run_all:
+                break
+    finally:
+        scratch.write(fault["file"], text.encode())
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--checker", action="store_true")
+    parser.add_argument("--scratch", default=os.path.join(ROOT, "build", "faults"))
+    options = parser.parse_args()
+    if options.check:
+        return check()
+    if check():
+        return 2
+    scratch = Scratch(os.path.abspath(options.scratch), options.checker)
+    if not scratch.make():
+        return 2
+    for name, words in INSTRUMENTS:
+        said = scratch.run(words)
+        if said:
+            print(f"without any fault, {name} says: {said}")
+            return 2
+    print("| fault | caught by | after | it said |\n|---|---|---|---|", flush=True)
+    missed = 0
+    for fault in faults(options.only):
+        rows = plant(scratch, fault, options.all)
+        caught = [row for row in rows if row[1]]
+        missed += not caught
+        names = ", ".join(name for name, _, _ in caught) if caught else "**nothing**"
+        said = caught[0][1].replace("|", "/") if caught else ""
+        print(f"| {fault['name']} | {names} | {sum(row[2] for row in rows):.0f} s | {said} |", flush=True)
+    print(f"{len(faults(options.only))} faults, {missed} not caught")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
