@@ -56,6 +56,7 @@ void Codegen<Masm>::check_state(const u8* opcode) {
     shadow_.was_reachable = reachable_;
     shadow_.height = height();
     shadow_.block_height = controls_.back().height;
+    shadow_.block_base = controls_.back().lazy_base;
     shadow_.local = no_local;
     if (detail::sets_local(next) && reachable_) {
         const Operand& value = operands_.back();
@@ -69,14 +70,18 @@ void Codegen<Masm>::check_state(const u8* opcode) {
 template <class Masm>
 void Codegen<Masm>::check_shadow() {
     WRUN_CHECK(lazy_base_ <= height());
-    // What an `else` or `end` uncovers lay below the block and is as it was. Everything else that
-    // lowers lazy_base_ takes the operands off the stack.
-    const bool uncovers = shadow_.before == Op::end || shadow_.before == Op::else_;
-    while (shadow_.deep.size() > lazy_base_) {
+    // What an `end` uncovers lay below the block and is as it was, unless it went to its slot at
+    // once because too much was on top. All else that lowers lazy_base_ takes the operands off the
+    // stack.
+    const bool uncovers = shadow_.before == Op::end;
+    const u32 base = uncovers ? std::min(lazy_base_, shadow_.block_base) : lazy_base_;
+    while (shadow_.deep.size() > base) {
         const Operand& was = shadow_.deep.back();
         const std::size_t index = shadow_.deep.size() - 1;
         if (uncovers && index < shadow_.block_height) {
-            WRUN_CHECK(detail::is_same(was, operands_[index]));
+            const Operand& is = operands_[index];
+            WRUN_CHECK(detail::is_same(was, is) ||
+                       (index < lazy_base_ && is.loc == Loc::slot && is.slot == was.slot));
         }
         if (was.loc == Loc::local) --shadow_.deep_aliases[was.index()];
         shadow_.deep.pop_back();

@@ -279,6 +279,7 @@ private:
         bool was_reachable = false;
         u32 height = 0;        // of the stack then
         u32 block_height = 0;  // below the innermost block then
+        u32 block_base = 0;    // and how much of that could not move before it
         u32 local = no_local;  // the local it sets to another value
     };
     void begin_shadow();

@@ -58,19 +58,17 @@ class Scratch:
         self.tree = os.path.join(folder, "tree")
         self.build = os.path.join(folder, "checked" if checker else "plain")
         names = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True, check=True).stdout
+        self.pristine = {}  # the tree may be worked on meanwhile
         for name in filter(None, names.split("\0")):
-            self.write(name, self.original(name))
+            with open(os.path.join(ROOT, name), "rb") as file:
+                self.pristine[name] = file.read()
+            self.write(name, self.pristine[name])
         deps = os.environ.get("WRUN_DEPS_DIR", os.path.join(ROOT, "build", "deps"))
         # Quick to build; -w, because a fault may leave a variable unused.
         flags = "-O1 -g1 -w" if checker else "-O1 -g1 -w -DNDEBUG"
         subprocess.run(["cmake", "-G", "Ninja", "-S", self.tree, "-B", self.build, "-DCMAKE_BUILD_TYPE=Release",
                         "-DWRUN_DEVELOPER=ON", f"-DWRUN_DEPS_DIR={deps}", f"-DCMAKE_CXX_FLAGS_RELEASE={flags}"],
                        check=True, stdout=subprocess.DEVNULL)
-
-    @staticmethod
-    def original(name):
-        with open(os.path.join(ROOT, name), "rb") as file:
-            return file.read()
 
     def write(self, name, content):
         """Leaves a file alone that has the content already: its time decides what is built."""
@@ -113,7 +111,7 @@ class Scratch:
 
 def plant(scratch, fault, run_all):
     """Rows (instrument, what it said, seconds) of the instruments that were run."""
-    text = scratch.original(fault["file"]).decode()
+    text = scratch.pristine[fault["file"]].decode()
     assert text.count(fault["find"]) == 1, fault["name"]
     scratch.write(fault["file"], text.replace(fault["find"], fault["replace"]).encode())
     rows = []
