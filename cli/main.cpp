@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "cli/bench.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/inspect.hpp"
 #include "cli/message.hpp"
@@ -16,6 +17,7 @@ namespace {
 
 int dispatch(const Options& options) {
     if (const auto* const chosen = std::get_if<RunOptions>(&options)) return run(*chosen);
+    if (const auto* const chosen = std::get_if<BenchOptions>(&options)) return bench(*chosen);
     if (const auto* const chosen = std::get_if<ValidateOptions>(&options)) return validate(*chosen);
     if (const auto* const chosen = std::get_if<InspectOptions>(&options)) return inspect(*chosen);
     if (const auto* const chosen = std::get_if<ObjdumpOptions>(&options)) return objdump(*chosen);

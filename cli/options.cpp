@@ -32,9 +32,22 @@ constexpr const char* run_usage =
     "Usage: wrun [run] [OPTIONS] MODULE [ARGUMENTS…]\n"
     "       wrun validate MODULE…\n"
     "       wrun inspect [--json] MODULE\n"
+    "       wrun bench [OPTIONS] MODULE [ARGUMENTS…]\n"
     "       wrun objdump [OPTIONS] MODULE\n\n"
     "MODULE is a WebAssembly file, or - for standard input. What follows it belongs to the "
     "program.\n";
+
+constexpr const char* bench_usage =
+    "Usage: wrun bench [OPTIONS] MODULE [ARGUMENTS…]\n\n"
+    "Loads and runs a program several times and says where the time goes: the first, the least "
+    "and\n"
+    "the median wall time of each phase, and the CPU time of all threads. Every repetition gets "
+    "the\n"
+    "same standard input; output is discarded unless --output keeps it.\n";
+
+constexpr const char* bench_footer =
+    "Exit code: 0, whatever the program's own was; 134 after a trap; 1 when the module cannot be\n"
+    "loaded, validated or linked; 2 for wrong usage.";
 
 constexpr const char* run_footer =
     "SIZE is a number of bytes, with K, M or G for powers of 1024.\n"
@@ -74,10 +87,8 @@ struct RawOptions {
     std::optional<std::string> table;
 };
 
-void describe_run(CLI::App& app, RawOptions& raw, RunOptions& options) {
-    app.formatter(std::make_shared<HelpText>(run_usage));
-    app.footer(run_footer);
-    app.set_version_flag("--version", "wrun " WRUN_VERSION);
+/// What the program is granted and how it is entered, the same for every command that runs one.
+void describe_program(CLI::App& app, RawOptions& raw, RunOptions& options) {
     const auto each = [](CLI::Option* option, const char* type) {
         option->type_name(type)->allow_extra_args(false);
     };
@@ -100,6 +111,13 @@ void describe_run(CLI::App& app, RawOptions& raw, RunOptions& options) {
         ->type_name("SIZE");
     app.add_option("--max-table", raw.table, "Elements that each table may grow to")
         ->type_name("COUNT");
+}
+
+void describe_run(CLI::App& app, RawOptions& raw, RunOptions& options) {
+    app.formatter(std::make_shared<HelpText>(run_usage));
+    app.footer(run_footer);
+    app.set_version_flag("--version", "wrun " WRUN_VERSION);
+    describe_program(app, raw, options);
     app.add_flag("--stats", options.stats, "Print times of each phase and sizes to standard error");
 }
 
@@ -157,19 +175,48 @@ std::optional<Finished> read(CLI::App& app, const std::vector<std::string>& argu
     return std::nullopt;
 }
 
-Options parse_run(const std::vector<std::string>& arguments) {
-    RawOptions raw;
-    RunOptions options;
-    CLI::App app;
-    describe_run(app, raw, options);
+/// Reads the options that `app` describes, then the module and its arguments.
+std::optional<Finished> read_program(CLI::App& app, const std::vector<std::string>& arguments,
+    const RawOptions& raw, RunOptions& options) {
     app.prefix_command();
-    if (const auto finished = read(app, arguments)) return *finished;
+    if (const auto finished = read(app, arguments)) return finished;
     std::string why;
     auto words = words_after_options(app, why);
     if (!words || !take_limits(raw, options, why) || !take_grants(raw, options, why))
         return wrong_usage(why);
     options.module = (*words)[0];
     options.guest_arguments.assign(words->begin() + 1, words->end());
+    return std::nullopt;
+}
+
+Options parse_run(const std::vector<std::string>& arguments) {
+    RawOptions raw;
+    RunOptions options;
+    CLI::App app;
+    describe_run(app, raw, options);
+    if (const auto finished = read_program(app, arguments, raw, options)) return *finished;
+    return options;
+}
+
+Options parse_bench(const std::vector<std::string>& arguments) {
+    RawOptions raw;
+    BenchOptions options;
+    CLI::App app;
+    app.formatter(std::make_shared<HelpText>(bench_usage));
+    app.footer(bench_footer);
+    app.add_option("--repeat", options.repeat, "Repetitions, 5 unless told")
+        ->type_name("COUNT")
+        ->check(CLI::Range(1, 10'000).description(""));
+    app.add_option("--threads", options.threads, "Threads that compile; all there are unless told")
+        ->type_name("COUNT")
+        ->check(CLI::Range(1, 64).description(""));
+    app.add_flag("--compile-only", options.compile_only, "Do not run it");
+    app.add_option("--output", options.output,
+           "Write the standard output of each repetition to a file, over that of the last")
+        ->type_name("FILE");
+    app.add_flag("--json", options.json, "Print one JSON object, with every repetition");
+    describe_program(app, raw, options.run);
+    if (const auto finished = read_program(app, arguments, raw, options.run)) return *finished;
     return options;
 }
 
@@ -242,8 +289,10 @@ Options parse_objdump(const std::vector<std::string>& arguments) {
 Options parse_options(int argc, const char* const* argv) {
     std::vector<std::string> arguments{argv + std::min(argc, 1), argv + argc};
     const std::string command = arguments.empty() ? "" : arguments[0];
-    if (command == "run" || command == "validate" || command == "inspect" || command == "objdump")
+    if (command == "run" || command == "bench" || command == "validate" || command == "inspect" ||
+        command == "objdump")
         arguments.erase(arguments.begin());
+    if (command == "bench") return parse_bench(arguments);
     if (command == "validate") return parse_validate(arguments);
     if (command == "inspect") return parse_inspect(arguments);
     if (command == "objdump") return parse_objdump(arguments);

@@ -24,6 +24,15 @@ struct RunOptions {
     bool stats = false;
 };
 
+struct BenchOptions {
+    RunOptions run;  // the module and what it is granted
+    u32 repeat = 5;
+    u32 threads = 0;                    // that compile; 0: as many as the process may use
+    std::optional<std::string> output;  // where the program's standard output goes
+    bool compile_only = false;
+    bool json = false;
+};
+
 struct ValidateOptions {
     std::vector<std::string> modules;
 };
@@ -49,7 +58,8 @@ struct Finished {
     int exit_code = 0;
 };
 
-using Options = std::variant<RunOptions, ValidateOptions, InspectOptions, ObjdumpOptions, Finished>;
+using Options = std::variant<RunOptions, BenchOptions, ValidateOptions, InspectOptions,
+    ObjdumpOptions, Finished>;
 
 [[nodiscard]] Options parse_options(int argc, const char* const* argv);
 

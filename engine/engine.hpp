@@ -189,8 +189,10 @@ private:
 /// Where the time and space of one compilation went. Nanoseconds of wall time, bytes.
 struct CompileStats {
     u64 decode_ns = 0;
-    u64 compile_ns = 0;  // validation and code generation, which run function by function
-    u64 publish_ns = 0;  // layout, linking, mapping
+    u64 validate_ns = 0;  // of all bodies; only Module::validate measures it
+    u64 compile_ns = 0;   // validation and code generation, which run function by function
+    u64 link_ns = 0;      // layout, copying, calls
+    u64 publish_ns = 0;   // mapping to where it runs
     u64 wasm_bytes = 0;
     u64 code_section_bytes = 0;
     u64 machine_code_bytes = 0;
@@ -205,8 +207,9 @@ public:
     /// Takes the bytes. Errors carry the offset of the first offending byte.
     [[nodiscard]] static Result<std::shared_ptr<const Module>> compile(
         Engine& engine, std::vector<u8> bytes);
-    /// Decodes and validates only, bodies included.
-    [[nodiscard]] static Result<void> validate(Engine& engine, std::span<const u8> bytes);
+    /// Decodes and validates only, bodies included. Fills what `stats`, if there is one, can know.
+    [[nodiscard]] static Result<void> validate(
+        Engine& engine, std::span<const u8> bytes, CompileStats* stats = nullptr);
     ~Module();
     Module(const Module&) = delete;
     Module& operator=(const Module&) = delete;

@@ -64,9 +64,19 @@ std::span<const u8> Module::code(FuncIndex func) const noexcept {
     return {image.code + function.code_begin, function.code_end - function.code_begin};
 }
 
-Result<void> Module::validate(Engine& engine, std::span<const u8> bytes) {
+Result<void> Module::validate(Engine& engine, std::span<const u8> bytes, CompileStats* stats) {
+    const u64 begin_ns = os::monotonic_ns();
     const wrun::Module module = WRUN_TRY(decode_and_check(engine, bytes));
-    return validate_functions(module, pipeline_options(engine.options()));
+    const u64 decoded_ns = os::monotonic_ns();
+    WRUN_TRY(validate_functions(module, pipeline_options(engine.options())));
+    if (stats == nullptr) return {};
+    *stats = CompileStats{};
+    stats->decode_ns = decoded_ns - begin_ns;
+    stats->validate_ns = os::monotonic_ns() - decoded_ns;
+    stats->wasm_bytes = bytes.size();
+    stats->code_section_bytes = module.code_end - module.code_begin;
+    stats->functions = static_cast<u32>(module.bodies.size());
+    return {};
 }
 
 Result<std::shared_ptr<const Module>> Module::compile(Engine& engine, std::vector<u8> bytes) {
@@ -94,7 +104,8 @@ Result<std::shared_ptr<const Module>> Module::compile(Engine& engine, std::vecto
 
     CompileStats& stats = state->stats;
     stats.compile_ns = timing.compile_ns;
-    stats.publish_ns = timing.link_ns + (os::monotonic_ns() - publish_ns);
+    stats.link_ns = timing.link_ns;
+    stats.publish_ns = os::monotonic_ns() - publish_ns;
     stats.wasm_bytes = state->bytes.size();
     stats.code_section_bytes = module.code_end - module.code_begin;
     stats.machine_code_bytes = layout.code_bytes;

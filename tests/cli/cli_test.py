@@ -89,6 +89,9 @@ class Words(CliTest):
             ("--max-memory", "20000000000G", guest): "too large", ("--max-stack", "1", guest): "64K to 1G",
             ("--max-stack", "2G", guest): "64K to 1G", ("--max-table", "1G", guest): "at most",
             ("--argv0", "a", "--argv0", "b", guest): "argv0", ("validate",): "MODULE", ("inspect",): "MODULE",
+            ("bench",): "no module given", ("bench", "--repeat", "0", guest): "--repeat",
+            ("bench", "--repeat", "x", guest): "--repeat", ("bench", "--threads", "65", guest): "--threads",
+            ("bench", "--stats", guest): "unknown option '--stats'",
             ("inspect", guest, guest): ".", ("validate", "--dir", ".", guest): "--dir",
             ("objdump",): "MODULE", ("objdump", guest, guest): ".", ("objdump", "--cpu", "v9", guest): "--cpu",
             ("objdump", "--homes", "-1", guest): "--homes", ("objdump", "--function"): "--function",
@@ -452,7 +455,8 @@ class Limits(CliTest):
 class Reports(CliTest):
     def test_stats(self):
         done = self.expect(3, "--stats", self.wasm(guests.exits(3)), out="")
-        for phase in ("start", "read", "prepare", "decode", "compile", "publish", "instantiate", "run", "total"):
+        for phase in ("start", "read", "prepare", "decode", "compile", "link", "publish", "instantiate", "run",
+                      "total"):
             self.assertRegex(done.err, rf"(?m)^  {phase} +\d+\.\d+ ms")
         for figure in (r"\d+ B\n", r"MB/s", r"machine code", r"trap table", r"thread"):
             self.assertRegex(done.err, figure)
@@ -573,6 +577,102 @@ class Objdump(CliTest):
     def test_a_closed_pipe_is_no_crash(self):
         with open("/dev/full", "w") as full:
             self.expect(1, "objdump", self.wasm(self.MODULE), stdout=full, stderr=subprocess.PIPE, err="cannot write")
+
+
+class Bench(CliTest):
+    PHASES = ["validate", "decode", "compile", "link", "publish", "load", "instantiate", "run"]
+
+    def measure(self, *words, **more):
+        done = self.expect(0, "bench", "--json", *words, **more)
+        self.assertEqual(done.out.count("\n"), 1)
+        return json.loads(done.out)
+
+    def test_for_people(self):
+        done = self.expect(0, "bench", "--repeat", "2", self.wasm(guests.exits(3)), err=[])
+        self.assertRegex(done.out, r"\A.*guest\.wasm: \d+ B, 1 functions, 2 repetitions\n")
+        for phase in self.PHASES:
+            self.assertRegex(done.out, rf"(?m)^  +{phase} +\d+\.\d+ +\d+\.\d+ +\d+\.\d+ ")
+        for figure in ("MB/s", "machine code", "threads: 1", "exit code 3"):
+            self.assertIn(figure, done.out)
+
+    def test_for_programs(self):
+        guest = self.wasm("""(module (memory 1) (func (export "f") (param i32) (result i32 i64)
+            (i32.load (local.get 0)) (i64.const -2)) (func))""")
+        seen = self.measure("--repeat", "3", "--threads", "1", "--invoke", "f", guest, "8", err=[])
+        self.assertEqual(list(seen["phases"])[:6], self.PHASES[:6])
+        for name in self.PHASES:
+            phase = seen["phases"][name]
+            with self.subTest(name):
+                self.assertEqual(len(phase["wall_ns"]), 3)
+                self.assertEqual(phase["min_ns"], min(phase["wall_ns"]))
+                self.assertEqual(phase["median_ns"], sorted(phase["wall_ns"])[1])
+                self.assertEqual(len(phase.get("cpu_ns", [])),
+                                 3 if name in ("validate", "load", "instantiate", "run") else 0)
+        load = seen["phases"]["load"]["wall_ns"]
+        parts = [seen["phases"][name]["wall_ns"] for name in ("decode", "compile", "link", "publish")]
+        for whole, *inside in zip(load, *parts):
+            self.assertGreaterEqual(whole, sum(inside))
+        self.assertEqual((seen["file"], seen["repeat"], seen["threads"]), (guest, 3, 1))
+        self.assertEqual((seen["bytes"], seen["functions"]), (os.path.getsize(guest), 2))
+        self.assertGreater(seen["machine_code_bytes"], 8)
+        self.assertEqual((seen["results"], seen["exit_code"]), (["0", "-2"], 0))
+
+    def test_the_median_of_an_even_number(self):
+        phase = self.measure("--repeat", "4", self.wasm(guests.EMPTY))["phases"]["load"]
+        middle = sorted(phase["wall_ns"])[1:3]
+        self.assertEqual(phase["median_ns"], middle[0] + (middle[1] - middle[0]) // 2)
+
+    def test_compiling_alone(self):
+        unknown = self.wasm('(module (import "no" "where" (func)) (func (export "_start") unreachable))')
+        seen = self.measure("--compile-only", unknown, err=[])
+        self.assertEqual(sorted(seen["phases"]), sorted(self.PHASES[:6]))
+        self.assertNotIn("exit_code", seen)
+        self.assertNotIn("instantiate", self.expect(0, "bench", "--compile-only", unknown).out)
+
+    def test_every_repetition_gets_the_same_input_and_its_output_is_kept_once(self):
+        guest, kept = self.wasm(guests.ECHO), self.path("kept")
+        data = os.urandom(200_000)
+        for how in ("pipe", "file"):
+            with self.subTest(how), open(self.write("in", data), "rb") as file:
+                more = {"stdin": data} if how == "pipe" else {"stdin_file": file}
+                seen = self.measure("--repeat", "3", "--output", kept, guest, **more)
+                self.assertEqual(seen["exit_code"], 0)
+                with open(kept, "rb") as output:
+                    self.assertEqual(output.read(), data)
+        self.assertEqual(self.measure(self.wasm(guests.HELLO))["exit_code"], 0)
+
+    def test_every_repetition_starts_anew(self):
+        """Counters in memory and in a global: each run finds them at zero."""
+        guest = self.wasm("""(module (memory 1) (global $g (mut i32) (i32.const 0))
+            (func (export "f") (result i32)
+                (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1)))
+                (global.set $g (i32.add (global.get $g) (i32.const 1)))
+                (i32.add (i32.load (i32.const 0)) (global.get $g))))""")
+        self.assertEqual(self.measure("--repeat", "3", "--invoke", "f", guest)["results"], ["2"])
+
+    def test_grants_and_arguments(self):
+        kept = self.path("kept")
+        self.measure("--output", kept, self.wasm(guests.strings("args")), "--json", "x")
+        with open(kept) as file:
+            self.assertEqual(file.read(), "guest.wasm\0--json\0x\0")
+        self.measure("--env", "A=1", "--output", kept, self.wasm(guests.strings("environ")))
+        with open(kept) as file:
+            self.assertEqual(file.read(), "A=1\0")
+
+    def test_what_cannot_be_measured(self):
+        traps = self.wasm('(module (func (export "_start") unreachable))')
+        self.expect(134, "bench", traps, out="", err="trap: unreachable")
+        self.expect(1, "bench", self.wasm("(module)"), out="", err="exports no _start; .*--invoke NAME.*--compile-only")
+        self.expect(1, "bench", self.wasm('(module (import "a" "b" (func)) (func (export "_start")))'), out="",
+                    err=r"an import is missing:\n  a\.b")
+        self.expect(1, "bench", self.write("bad", b"\0asm\1\0\0\0\x0b"), out="", err=r"bad: .*\(at byte \d+\)")
+        self.expect(1, "bench", self.path("none"), out="", err="none: No such file")
+        guest = self.wasm(guests.EMPTY)
+        self.expect(1, "bench", "--output", self.path("no/where"), guest, out="", err="no/where: No such file")
+        self.expect(2, "bench", "--invoke", "_start", guest, "7", out="", err="but 1 argument was given")
+        self.expect(1, "bench", "--dir", self.path("none"), guest, out="", err="cannot open the directory")
+        with open("/dev/full", "wb") as full:
+            self.expect(1, "bench", guest, stdout=full, stderr=subprocess.PIPE, err="cannot write the report: No space")
 
 
 if __name__ == "__main__":

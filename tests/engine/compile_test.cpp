@@ -117,6 +117,19 @@ TEST_F(Compile, TellsSizesAndCounts) {
     EXPECT_TRUE(module->code(FuncIndex{2}).empty());
 }
 
+TEST_F(Compile, TellsWhatValidationAloneTook) {
+    const auto bytes = wat::assemble("(module (func) (func (param i32) (drop (local.get 0))))");
+    engine::CompileStats stats;
+    stats.machine_code_bytes = 1;
+    ASSERT_TRUE(engine::Module::validate(*engine, bytes, &stats).ok());
+    EXPECT_EQ(stats.functions, 2u);
+    EXPECT_EQ(stats.wasm_bytes, bytes.size());
+    EXPECT_GT(stats.code_section_bytes, 5u);
+    EXPECT_GT(stats.validate_ns, 0u);
+    EXPECT_EQ(stats.compile_ns, 0u);
+    EXPECT_EQ(stats.machine_code_bytes, 0u);
+}
+
 TEST_F(Compile, TakesModulesWithoutFunctions) {
     EXPECT_EQ(instantiate("(module)"), "");
     make("(module (memory (export \"m\") 1) (data (i32.const 0) \"x\"))");
