@@ -75,7 +75,13 @@ public:
 
     // ---- FunctionSink -----------------------------------------------------------------------
 
-    void at(u32 offset, const u8* next);
+    WRUN_INLINE void at(u32 offset, const u8* next) {
+        if constexpr (checks_state) check_state(&module_.bytes[offset]);
+        op_offset_ = offset;
+        next_ = next;
+        if (pending_loads_ != 0 || pending_flags_ || observed_) [[unlikely]]
+            attend_to(offset);
+    }
     [[nodiscard]] bool gave_up() const noexcept { return too_large_; }
 
 #define WRUN_PARAMS_none ()
@@ -210,7 +216,16 @@ private:
     void push_fp(Kind kind, Fp reg) { push(Loc::reg, kind).reg = reg.id; }
     void push_constant(Kind kind, u64 bits) { push(Loc::constant, kind).bits = bits; }
     void push_flags(Cond cond);
-    Operand pop();
+    WRUN_INLINE Operand pop() {
+        const Operand operand = operands_.back();
+        operands_.pop_back();
+        slot_height_ = operand.slot;
+        lazy_base_ = std::min(lazy_base_, height());
+        if (operand.loc >= Loc::flags) [[unlikely]]
+            forget_pending(operand.loc);
+        return operand;
+    }
+    void forget_pending(Loc loc) noexcept;
     void truncate(u32 new_height, u32 new_slot_height);
     void push_label_types(std::span<const ValType> types, bool first_in_registers);
     void leave_window(const Control& control);
@@ -266,6 +281,7 @@ private:
     void flush_for_block(LocalSet set, bool all, u32 keep_from);
     void spill_temps(u32 below);
     void materialize_aliases(u32 local);
+    void attend_to(u32 offset);
     void strain(u32 offset);
 
     // ---- the state checker (check_state.hpp) --------------------------------------------------

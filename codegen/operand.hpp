@@ -55,8 +55,9 @@ enum class Loc : u8 {
     local,     // whatever local `index` holds: it has not been set since
     reg,       // register `reg`, a temporary (or, right before local.set, that local's home)
     slot,      // its canonical slot
-    flags,     // condition `reg` of the flags; only the operand on top
-    load,      // not loaded yet: [memory 0 + reg + index], opcode at `where`; see pending loads
+    // From here on pending: see Codegen::forget_pending.
+    flags,  // condition `reg` of the flags; only the operand on top
+    load,   // not loaded yet: [memory 0 + reg + index], opcode at `where`; see pending loads
 };
 
 struct Operand {

@@ -39,13 +39,9 @@ inline constexpr auto keeps = keep_table();
 
 }  // namespace detail
 
+/// What the operation about to be emitted would disturb is settled, and whoever watches is told.
 template <class Masm>
-void Codegen<Masm>::at(u32 offset, const u8* next) {
-    if constexpr (checks_state) check_state(&module_.bytes[offset]);
-    op_offset_ = offset;
-    next_ = next;
-    if (pending_loads_ == 0 && !pending_flags_ && !observed_) [[likely]]
-        return;
+void Codegen<Masm>::attend_to(u32 offset) {
     note_line(LineRow::Kind::code, here());
     const u8 keeps = detail::keeps[module_.bytes[offset]];
     if ((keeps & detail::keeps_flags) == 0) settle_flags();
@@ -98,14 +94,9 @@ void Codegen<Masm>::push_flags(Cond cond) {
 }
 
 template <class Masm>
-Operand Codegen<Masm>::pop() {
-    const Operand operand = operands_.back();
-    operands_.pop_back();
-    slot_height_ = operand.slot;
-    lazy_base_ = std::min(lazy_base_, height());
-    if (operand.loc == Loc::load) --pending_loads_;
-    if (operand.loc == Loc::flags) pending_flags_ = false;
-    return operand;
+void Codegen<Masm>::forget_pending(Loc loc) noexcept {
+    if (loc == Loc::load) --pending_loads_;
+    if (loc == Loc::flags) pending_flags_ = false;
 }
 
 template <class Masm>

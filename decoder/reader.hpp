@@ -20,16 +20,6 @@
 
 namespace wrun {
 
-#ifdef WRUN_PLAIN_INLINE
-// For builds whose instrumentation makes one huge function take minutes to compile.
-#define WRUN_INLINE inline
-#define WRUN_INLINE_LAMBDA
-#else
-#define WRUN_INLINE [[gnu::always_inline]] inline
-// Where a lambda takes attributes that belong to its function.
-#define WRUN_INLINE_LAMBDA __attribute__((always_inline))
-#endif
-
 /// A value where a Result is expected.
 template <class T>
 class [[nodiscard]] Sure {
