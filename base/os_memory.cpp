@@ -39,12 +39,6 @@ Result<MappedRegion> MappedRegion::allocate(u64 bytes) noexcept {
     return region;
 }
 
-Result<MappedRegion> MappedRegion::map_shared(int file, u64 bytes) noexcept {
-    auto region = map(bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file);
-    if (!region.ok()) return Error{ErrorCode::out_of_memory, region.error().detail};
-    return region;
-}
-
 Result<void> MappedRegion::make_writable(u64 offset, u64 bytes) noexcept {
     WRUN_ASSERT(offset % page_bytes == 0);
     WRUN_ASSERT(bytes % page_bytes == 0);

@@ -25,9 +25,6 @@ public:
     [[nodiscard]] static Result<MappedRegion> reserve(u64 bytes) noexcept;
     /// Zeroed memory for reading and writing.
     [[nodiscard]] static Result<MappedRegion> allocate(u64 bytes) noexcept;
-    /// The first `bytes` of an open file, for reading and writing by everyone who maps it.
-    [[nodiscard]] static Result<MappedRegion> map_shared(int file, u64 bytes) noexcept;
-
     /// Opens [offset, offset + bytes) for reading and writing; both are multiples of a page.
     [[nodiscard]] Result<void> make_writable(u64 offset, u64 bytes) noexcept;
     /// No huge pages here: a first touch must not clear two megabytes. Advice; failure is harmless.

@@ -6,6 +6,15 @@ namespace wrun::engine {
 using runtime::FunctionCode;
 using runtime::TrapRow;
 
+namespace {
+
+template <class T>
+std::span<const u8> bytes_of(std::span<const T> items) noexcept {
+    return {reinterpret_cast<const u8*>(items.data()), items.size_bytes()};
+}
+
+}  // namespace
+
 u64 ImageLayout::functions_offset() const noexcept {
     return os::round_up_to_page(code_bytes);
 }
@@ -25,17 +34,22 @@ Result<ImageWriter> ImageWriter::make(const ImageLayout& layout) {
     return writer;
 }
 
-std::span<u8> ImageWriter::code() const noexcept {
-    return {writer_.data(), layout_.code_bytes};
+Result<void> ImageWriter::write_code(u32 offset, std::span<const u8> code) const {
+    WRUN_CHECK(offset <= layout_.code_bytes && code.size() <= layout_.code_bytes - offset);
+    return writer_.write(offset, code);
 }
 
-std::span<FunctionCode> ImageWriter::functions() const noexcept {
-    return {reinterpret_cast<FunctionCode*>(writer_.data() + layout_.functions_offset()),
-        layout_.function_count};
+Result<void> ImageWriter::write_functions(
+    u32 first, std::span<const FunctionCode> functions) const {
+    WRUN_CHECK(
+        first <= layout_.function_count && functions.size() <= layout_.function_count - first);
+    return writer_.write(
+        layout_.functions_offset() + u64{first} * sizeof(FunctionCode), bytes_of(functions));
 }
 
-std::span<TrapRow> ImageWriter::rows() const noexcept {
-    return {reinterpret_cast<TrapRow*>(writer_.data() + layout_.rows_offset()), layout_.row_count};
+Result<void> ImageWriter::write_rows(u32 first, std::span<const TrapRow> rows) const {
+    WRUN_CHECK(first <= layout_.row_count && rows.size() <= layout_.row_count - first);
+    return writer_.write(layout_.rows_offset() + u64{first} * sizeof(TrapRow), bytes_of(rows));
 }
 
 Result<std::unique_ptr<Image>> Image::publish(

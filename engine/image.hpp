@@ -37,9 +37,11 @@ public:
     ImageWriter() = default;
 
     [[nodiscard]] const ImageLayout& layout() const noexcept { return layout_; }
-    [[nodiscard]] std::span<u8> code() const noexcept;
-    [[nodiscard]] std::span<runtime::FunctionCode> functions() const noexcept;
-    [[nodiscard]] std::span<runtime::TrapRow> rows() const noexcept;
+    /// Each writes a part of its section, counted in its own units from the section's begin.
+    [[nodiscard]] Result<void> write_code(u32 offset, std::span<const u8> code) const;
+    [[nodiscard]] Result<void> write_functions(
+        u32 first, std::span<const runtime::FunctionCode> functions) const;
+    [[nodiscard]] Result<void> write_rows(u32 first, std::span<const runtime::TrapRow> rows) const;
 
 private:
     friend class Image;

@@ -217,31 +217,27 @@ void run_workers(std::deque<Worker>& workers) {
     return layout;
 }
 
-/// Copies one batch's code and rebases its tables.
-void write_batch(const ImageWriter& image, const Batch& batch, std::span<TrapRow> rows) {
-    std::copy(batch.code.begin(), batch.code.end(), image.code().begin() + batch.image_offset);
-    auto function = image.functions().begin() + batch.first_function;
-    for (const FunctionCode& from : batch.functions) {
-        *function++ = {from.code_begin + batch.image_offset, from.code_end + batch.image_offset,
-            from.wasm_offset};
+/// Makes a batch's tables count from the image's begin, where all functions' entries are wanted.
+void rebase_batch(Batch& batch, std::span<u32> entries) {
+    auto entry = entries.begin() + batch.first_function;
+    for (FunctionCode& function : batch.functions) {
+        function.code_begin += batch.image_offset;
+        function.code_end += batch.image_offset;
+        *entry++ = function.code_begin;
     }
-    auto row = rows.begin();
-    for (const TrapRow& from : batch.rows) {
-        *row++ = {from.code_offset + batch.image_offset, from.where};
-    }
+    for (TrapRow& row : batch.rows)
+        row.code_offset += batch.image_offset;
 }
 
 /// Fills in the rel32 of every direct call of a batch.
-void link_batch(const ImageWriter& image, const Batch& batch, const Module& module) {
-    const auto functions = image.functions();
-    const auto code = image.code();
+void link_batch(Batch& batch, std::span<const u32> entries, const Module& module) {
     for (const codegen::CallFixup& call : batch.calls) {
-        const u32 place = call.code_offset + batch.image_offset;
         const u32 callee = call.callee.value - module.imported_function_count;
-        WRUN_CHECK(callee < functions.size());
-        WRUN_CHECK(place <= code.size() - 4);
-        const u32 distance = functions[callee].code_begin - (place + 4);
-        std::memcpy(code.data() + place, &distance, sizeof distance);
+        WRUN_CHECK(callee < entries.size());
+        WRUN_CHECK(batch.code.size() >= 4 && call.code_offset <= batch.code.size() - 4);
+        const u32 behind = batch.image_offset + call.code_offset + 4;
+        const u32 distance = entries[callee] - behind;
+        std::memcpy(batch.code.data() + call.code_offset, &distance, sizeof distance);
     }
 }
 
@@ -250,13 +246,17 @@ void link_batch(const ImageWriter& image, const Batch& batch, const Module& modu
     const ImageLayout layout = WRUN_TRY(place_batches(batches));
     WRUN_CHECK(layout.function_count == module.bodies.size());
     ImageWriter image = WRUN_TRY(ImageWriter::make(layout));
-    auto rows = image.rows();
-    for (const Batch& batch : batches) {
-        write_batch(image, batch, rows);
-        rows = rows.subspan(batch.rows.size());
+    std::vector<u32> entries(layout.function_count);
+    for (Batch& batch : batches)
+        rebase_batch(batch, entries);
+    u32 row_count = 0;
+    for (Batch& batch : batches) {
+        link_batch(batch, entries, module);
+        WRUN_TRY(image.write_code(batch.image_offset, batch.code));
+        WRUN_TRY(image.write_functions(batch.first_function, batch.functions));
+        WRUN_TRY(image.write_rows(row_count, batch.rows));
+        row_count += static_cast<u32>(batch.rows.size());
     }
-    for (const Batch& batch : batches)
-        link_batch(image, batch, module);
     return image;
 }
 

@@ -3,12 +3,13 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <map>
 #include <mutex>
 
@@ -73,25 +74,18 @@ void clear_pages(u64 begin, u64 bytes) noexcept {
     WRUN_CHECK(result != MAP_FAILED);
 }
 
-/// The pages are had now where the system can: a write that finds none later would be a SIGBUS.
-[[nodiscard]] bool extend(int file, u64 size) noexcept {
-    const auto length = static_cast<off_t>(size);
-    if (size == 0 || fallocate(file, 0, 0, length) == 0) return true;
-    return (errno == EOPNOTSUPP || errno == ENOSYS) && ftruncate(file, length) == 0;
+/// A descriptor, or -1 on a system that refuses memory objects: it still runs us, by a copy.
+[[nodiscard]] int make_memory_object(u64 size) noexcept {
+    // Writing more than the process may have in a file is answered by a signal.
+    rlimit limit{};
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur < size) return -1;
+    // By number: newer wrappers are not in every header.
+    return static_cast<int>(syscall(SYS_memfd_create, "wrun-code", MFD_CLOEXEC));
 }
 
 [[nodiscard]] bool map_file(u64 begin, u64 bytes, int protection, int file, u64 offset) noexcept {
     return bytes == 0 || mmap(pointer_at<void>(begin), bytes, protection, MAP_SHARED | MAP_FIXED,
                              file, static_cast<off_t>(offset)) != MAP_FAILED;
-}
-
-[[nodiscard]] bool copy_plain(u64 begin, const u8* from, u64 code_bytes, u64 bytes) noexcept {
-    void* const target = mmap(pointer_at<void>(begin), bytes, PROT_READ | PROT_WRITE,
-        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    if (target == MAP_FAILED) return false;
-    std::memcpy(target, from, bytes);
-    return mprotect(target, code_bytes, PROT_READ | PROT_EXEC) == 0 &&
-           mprotect(pointer_at<void>(begin + code_bytes), bytes - code_bytes, PROT_READ) == 0;
 }
 
 }  // namespace
@@ -136,11 +130,14 @@ CodeRegion::~CodeRegion() {
 // ---- CodeWriter --------------------------------------------------------------------------------
 
 CodeWriter::CodeWriter(CodeWriter&& other) noexcept
-    : alias_{std::move(other.alias_)}, file_{std::exchange(other.file_, -1)} {}
+    : size_{std::exchange(other.size_, 0)},
+      file_{std::exchange(other.file_, -1)},
+      plain_{std::move(other.plain_)} {}
 
 CodeWriter& CodeWriter::operator=(CodeWriter&& other) noexcept {
-    std::swap(alias_, other.alias_);
+    std::swap(size_, other.size_);
     std::swap(file_, other.file_);
+    std::swap(plain_, other.plain_);
     return *this;
 }
 
@@ -149,39 +146,72 @@ CodeWriter::~CodeWriter() {
 }
 
 Result<CodeWriter> CodeWriter::make(u64 bytes) {
-    const u64 size = os::round_up_to_page(bytes);
     CodeWriter writer;
-    // By number: newer wrappers are not in every header. A system that refuses memory objects still
-    // runs us, by a copy.
-    writer.file_ = static_cast<int>(syscall(SYS_memfd_create, "wrun-code", MFD_CLOEXEC));
-    if (writer.file_ >= 0) {
-        if (!extend(writer.file_, size)) return system_error(ErrorCode::out_of_memory);
-        writer.alias_ = WRUN_TRY(os::MappedRegion::map_shared(writer.file_, size));
-    } else {
-        writer.alias_ = WRUN_TRY(os::MappedRegion::allocate(size));
+    writer.size_ = os::round_up_to_page(bytes);
+    writer.file_ = make_memory_object(writer.size_);
+    if (writer.file_ < 0) {
+        writer.plain_ = WRUN_TRY(os::MappedRegion::allocate(writer.size_));
+    } else if (ftruncate(writer.file_, static_cast<off_t>(writer.size_)) != 0) {
+        return system_error(ErrorCode::out_of_memory);
     }
     return writer;
 }
 
+Result<void> CodeWriter::write(u64 offset, std::span<const u8> bytes) const noexcept {
+    WRUN_CHECK(offset <= size_ && bytes.size() <= size_ - offset);
+    if (file_ < 0) {
+        std::copy(bytes.begin(), bytes.end(), plain_.data() + offset);
+        return {};
+    }
+    while (!bytes.empty()) {
+        const ssize_t written =
+            pwrite(file_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return system_error(ErrorCode::out_of_memory);
+        offset += static_cast<u64>(written);
+        bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+    return {};
+}
+
+/// What cannot be mapped for execution is copied into memory that is then sealed.
+bool CodeWriter::copy_to(u64 begin, u64 code_bytes) const noexcept {
+    u8* const target = pointer_at<u8>(begin);
+    if (mmap(target, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+            0) == MAP_FAILED) {
+        return false;
+    }
+    if (file_ < 0) {
+        std::copy_n(plain_.data(), size_, target);
+    } else {
+        for (u64 done = 0; done < size_;) {
+            const ssize_t got = pread(file_, target + done, size_ - done, static_cast<off_t>(done));
+            if (got < 0 && errno == EINTR) continue;
+            if (got <= 0) return false;
+            done += static_cast<u64>(got);
+        }
+    }
+    return mprotect(target, code_bytes, PROT_READ | PROT_EXEC) == 0 &&
+           mprotect(target + code_bytes, size_ - code_bytes, PROT_READ) == 0;
+}
+
 Result<CodeRegion> CodeWriter::publish(u64 code_bytes) && {
-    const u64 size = alias_.size();
-    WRUN_CHECK(code_bytes <= size);
+    WRUN_CHECK(code_bytes <= size_);
     WRUN_CHECK(code_bytes % os::page_bytes == 0);
-    const u64 begin = take(size);
+    const u64 begin = take(size_);
     if (begin == 0) return Error{ErrorCode::code_too_large};
     // Some systems let memory objects be made but not be run.
     const bool published =
         (file_ >= 0 && map_file(begin, code_bytes, PROT_READ | PROT_EXEC, file_, 0) &&
-            map_file(begin + code_bytes, size - code_bytes, PROT_READ, file_, code_bytes)) ||
-        copy_plain(begin, alias_.data(), code_bytes, size);
+            map_file(begin + code_bytes, size_ - code_bytes, PROT_READ, file_, code_bytes)) ||
+        copy_to(begin, code_bytes);
     if (!published) {
         const Error error = system_error(ErrorCode::out_of_memory);
-        clear_pages(begin, size);
-        give_back(begin, size);
+        clear_pages(begin, size_);
+        give_back(begin, size_);
         return error;
     }
-    alias_ = {};
-    return CodeRegion{pointer_at<const u8>(begin), size};
+    return CodeRegion{pointer_at<const u8>(begin), size_};
 }
 
 // ---- the registry ------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
 // All machine code of the process lies in one reserved range of addresses, so that the signal
 // handler asks two compares and takes no lock, and so that any two images are within reach of a
-// rel32. Pages of it are handed out by first fit. Code is written through an alias of its own that
-// is gone before anybody runs it: no mapping is ever writable and executable.
+// rel32. Pages of it are handed out by first fit. Code is written into a memory object by system
+// calls, which is faster than through a mapping's page faults and leaves none that is writable: no
+// mapping is ever writable and executable.
 #pragma once
 
 #include <atomic>
+#include <span>
 
 #include "base/os_memory.hpp"
 #include "runtime/abi.hpp"
@@ -45,7 +47,7 @@ private:
     u64 size_ = 0;
 };
 
-/// Memory to write an image into: zeroed, not executable, not yet in the range.
+/// An image while it is written: zeroed at first, not executable, not yet in the range.
 class CodeWriter {
 public:
     CodeWriter() = default;
@@ -54,15 +56,19 @@ public:
     ~CodeWriter();
 
     [[nodiscard]] static Result<CodeWriter> make(u64 bytes);
-    [[nodiscard]] u8* data() const noexcept { return alias_.data(); }
+    /// `bytes` end within what make() was asked for.
+    [[nodiscard]] Result<void> write(u64 offset, std::span<const u8> bytes) const noexcept;
 
     /// Puts the image into the range, the first `code_bytes` (whole pages) for execution, the rest
-    /// for reading only. The alias is unmapped; data() must not be used again.
+    /// for reading only.
     [[nodiscard]] Result<CodeRegion> publish(u64 code_bytes) &&;
 
 private:
-    os::MappedRegion alias_;
-    int file_ = -1;  // a memory object behind the alias, or -1: plain memory that publish() copies
+    [[nodiscard]] bool copy_to(u64 begin, u64 code_bytes) const noexcept;
+
+    u64 size_ = 0;            // whole pages
+    int file_ = -1;           // the memory object …
+    os::MappedRegion plain_;  // … or, where none can be had, memory that publish() copies
 };
 
 // ---- which image is at an address ------------------------------------------------------------

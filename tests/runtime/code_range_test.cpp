@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -61,20 +62,23 @@ int write_to(u64 address) {
 CodeWriter written(u64 bytes, u8 fill) {
     EXPECT_TRUE(runtime::reserve_code_range().ok());
     auto writer = CodeWriter::make(bytes).take();
-    std::memset(writer.data(), fill, bytes);
+    EXPECT_TRUE(writer.write(0, std::vector<u8>(bytes, fill)).ok());
     return writer;
 }
 
 TEST(CodeRange, PublishesCodeForExecutionAndTheRestForReading) {
     auto writer = written(3 * os::page_bytes, 0xcc);
-    EXPECT_EQ(permissions_at(writer.data()), "rw-");
-    const auto* const alias = writer.data();
+    const std::array<u8, 3> part = {1, 2, 3};
+    ASSERT_TRUE(writer.write(os::page_bytes - 1, part).ok());
     const CodeRegion region = std::move(writer).publish(os::page_bytes).take();
     EXPECT_EQ(permissions_at(region.data()), "r-x");
     EXPECT_EQ(permissions_at(region.data() + os::page_bytes), "r--");
     EXPECT_EQ(permissions_at(region.data() + 2 * os::page_bytes), "r--");
-    EXPECT_EQ(permissions_at(alias), "") << "the alias is gone";
     EXPECT_EQ(region.data()[3 * os::page_bytes - 1], 0xcc);
+    for (u64 i = 0; i < 5; ++i) {
+        const u8 expected[] = {0xcc, 1, 2, 3, 0xcc};
+        EXPECT_EQ(region.data()[os::page_bytes - 2 + i], expected[i]) << i;
+    }
     EXPECT_TRUE(runtime::code_range.holds(reinterpret_cast<u64>(region.data())));
 }
 
@@ -90,10 +94,10 @@ TEST(CodeRange, HasNoMappingThatIsWritableAndExecutable) {
 
 TEST(CodeRangeDeathTest, WorksWhereThereAreNoMemoryObjects) {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
-    const auto body = [] {
-        // No descriptor, no memory object.
+    const auto body = [](auto resource) {
+        // No descriptor, no memory object; no bytes in a file, none of use.
         const rlimit none{0, 0};
-        setrlimit(RLIMIT_NOFILE, &none);
+        setrlimit(resource, &none);
         Guest guest;
         const bool adds = guest.run(GuestFunction::add, {40, 2}).value() == 42;
         // What was copied is no more writable than what is mapped.
@@ -101,7 +105,8 @@ TEST(CodeRangeDeathTest, WorksWhereThereAreNoMemoryObjects) {
         const bool is_sealed = write_to(page) == EFAULT;
         _exit(adds && is_sealed ? 5 : 6);
     };
-    EXPECT_EXIT(body(), ::testing::ExitedWithCode(5), "");
+    EXPECT_EXIT(body(RLIMIT_NOFILE), ::testing::ExitedWithCode(5), "");
+    EXPECT_EXIT(body(RLIMIT_FSIZE), ::testing::ExitedWithCode(5), "");
 }
 
 TEST(CodeRange, TakesPagesBackAndHandsThemOutAgain) {

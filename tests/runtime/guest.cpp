@@ -29,7 +29,7 @@ Guest::Guest(const GuestOptions& options) {
 
     const auto bytes = guest_code();
     auto writer = must(runtime::CodeWriter::make(bytes.size()));
-    std::memcpy(writer.data(), bytes.data(), bytes.size());
+    WRUN_CHECK(writer.write(0, bytes).ok());
     code_ = must(std::move(writer).publish(os::round_up_to_page(bytes.size())));
     functions_ = guest_functions();
     rows_ = guest_rows();
