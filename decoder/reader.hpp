@@ -66,6 +66,9 @@ public:
     [[nodiscard]] WRUN_INLINE u32 bytes_left() const noexcept {
         return static_cast<u32>(end_ - position_);
     }
+    [[nodiscard]] WRUN_INLINE std::span<const u8> rest() const noexcept {
+        return {position_, end_};
+    }
     [[nodiscard]] WRUN_INLINE bool has(Feature feature) const noexcept {
         return features_.has(feature);
     }

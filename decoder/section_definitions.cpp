@@ -1,6 +1,7 @@
 // Imports, the definitions that need no more than their type, exports and start (spec:
 // §5.5.5–5.5.11).
 #include "decoder/immediates.hpp"
+#include "decoder/lone_const.hpp"
 #include "decoder/sections.hpp"
 #include "decoder/type_reader.hpp"
 
@@ -174,6 +175,9 @@ Result<void> read_start(Reader& reader, Module& module) {
 /// Opcodes are stepped over as in a body: `end` closes at the outermost level only.
 Result<ConstExpr> read_const_expr(Reader& reader) {
     const u32 begin = reader.offset();
+    if (const LoneConst lone = lone_i32_const(reader.rest()); lone.bytes != 0) {
+        return reader.bytes(lone.bytes);
+    }
     u32 depth = 0;
     for (;;) {
         const u32 at = reader.offset();

@@ -2,6 +2,7 @@
 #include "engine/const_expr.hpp"
 
 #include "decoder/immediates.hpp"
+#include "decoder/lone_const.hpp"
 #include "decoder/opcodes.hpp"
 #include "decoder/reader.hpp"
 
@@ -84,6 +85,8 @@ private:
 }  // namespace
 
 u64 evaluate(const Instance::State& instance, ConstExpr expr) {
+    const LoneConst lone = lone_i32_const(instance.decoded().slice(expr));
+    if (lone.bytes != 0) return static_cast<u32>(lone.value);
     return Evaluator{instance, expr}.run();
 }
 
