@@ -125,7 +125,19 @@ private:
     [[nodiscard]] ControlFrame& frame_at(u32 depth) const noexcept {
         return frames_[frame_count_ - 1 - depth];
     }
-    ErrorCode enter(ControlFrame::Kind kind, BlockType type) noexcept;
+    /// Most blocks have no type and fit.
+    WRUN_INLINE ErrorCode enter(ControlFrame::Kind kind, BlockType type) noexcept {
+        const bool plain = type.form == BlockType::Form::empty &&
+                           frame_count_ < memory_.frames.capacity() && max_ < limit_;
+        if (!plain) [[unlikely]]
+            return enter_slow(kind, type);
+        frames_[frame_count_++] =
+            ControlFrame{type, static_cast<u32>(top_ - base_), kind, false, !live_};
+        *top_++ = sentinel;
+        ++max_;
+        return ErrorCode::ok;
+    }
+    ErrorCode enter_slow(ControlFrame::Kind kind, BlockType type) noexcept;
     ErrorCode begin_else() noexcept;
     /// Most blocks have no type and are left with nothing on top.
     WRUN_INLINE ErrorCode leave() noexcept {

@@ -20,7 +20,7 @@ Typing::Types Typing::results(const ControlFrame& frame) const noexcept {
     return {};
 }
 
-ErrorCode Typing::enter(ControlFrame::Kind kind, BlockType type) noexcept {
+ErrorCode Typing::enter_slow(ControlFrame::Kind kind, BlockType type) noexcept {
     Types inputs;
     if (type.form == BlockType::Form::type) {
         if (type.type.value >= module_.types.size()) return ErrorCode::unknown_type;
