@@ -2,6 +2,7 @@
 import os
 
 import matplotlib
+import matplotlib.ticker
 
 matplotlib.use("svg")
 matplotlib.rcParams.update({"svg.hashsalt": "wrun", "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False,
@@ -30,6 +31,7 @@ def bars(path, title, axis, rows, names, results, value, log=False, line=None):
     plane.invert_yaxis()
     if log:
         plane.set_xscale("log")
+        plane.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
     if line is not None:
         plane.axvline(line, color="black", linewidth=0.6)
     plane.set_xlabel(axis)
@@ -63,6 +65,7 @@ def draw(results, folder):
     bars(os.path.join(folder, "size.svg"), "Machine code", "bytes for each byte of code section (less is better)",
          results["compile"], everyone, results, size, line=report.CODE_RATIO)
     for kind, name in (("kernel", "kernels"), ("guest", "guests")):
-        if results[kind]:
+        rows = report.worth_a_mean(results[kind])
+        if rows:
             bars(os.path.join(folder, name + ".svg"), f"Run time of {name}", "speed, Liftoff = 1 (more is better)",
-                 results[kind], everyone, results, relative(results[kind]), line=1)
+                 rows, everyone, results, relative(rows), line=1)
