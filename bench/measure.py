@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures wrun beside its peers; bench/run calls it. usage: measure.py [--quick] [--fresh] [--rounds N]
+"""Measures wrun beside its peers; bench/run calls it. usage: measure.py [--quick] [--fresh] [--rounds N] [--render]
 Rounds are interleaved: in each, every item is given to all engines in turn, every measurement in a process of its
 own. Each result is kept at once in build/bench/samples.jsonl, so that a run that was broken off goes on where it
 was, as long as the measured binary is the same; --fresh begins anew. At the end come the JSON, tables and plots."""
@@ -153,7 +153,13 @@ def main():
                         help="one round of a few items, to see that all works; writes to build/bench/quick only")
     parser.add_argument("--fresh", action="store_true", help="begin anew instead of going on")
     parser.add_argument("--rounds", type=int, help="3 unless told")
+    parser.add_argument("--render", action="store_true",
+                        help="measure nothing: write tables and plots anew from docs/performance/results.json")
     options = parser.parse_args()
+    if options.render:
+        with open(os.path.join(engines.ROOT, "docs/performance/results.json")) as file:
+            report.write(json.load(file), engines.ROOT, None)
+        return
     rounds = options.rounds or (1 if options.quick else 3)
     folder = os.path.join(engines.ROOT, "build/bench", "quick" if options.quick else "whole")
     cache = os.path.join(folder, "cache")

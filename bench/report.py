@@ -6,6 +6,7 @@ import os
 import re
 import statistics
 import sys
+import textwrap
 
 import corpus
 
@@ -159,8 +160,8 @@ class Table:
         for label, of_engine in last or []:
             lines.append("| " + " | ".join([f"**{label}**", *("" for _ in extra),
                                             *(f"**{of_engine(engine)}**" for engine in self.engines)]) + " |")
-        return lines + ([""] + [f"{note}." if i == len(self.notes) - 1 else f"{note};"
-                                for i, note in enumerate(self.notes)] if self.notes else [])
+        notes = textwrap.wrap("; ".join(self.notes) + ".", 118, break_on_hyphens=False) if self.notes else []
+        return lines + [""] * bool(notes) + notes
 
 
 def mean_row(rows, value, base, invert):
