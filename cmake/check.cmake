@@ -1,13 +1,14 @@
-# The preset `check` builds nothing of its own: it configures and builds dev and release, each in its own folder, and
-# one ctest run covers both. Each inner build knows for itself what is out of date.
+# The preset `check` builds nothing of its own: it configures and builds dev, release and the targets of fuzz, each in
+# its own folder, and one ctest run covers all. Each inner build knows for itself what is out of date.
 cmake_host_system_information(RESULT cores QUERY NUMBER_OF_PHYSICAL_CORES)
-set(presets dev release)
+set(presets dev release fuzz)
+set(target_of_fuzz --target fuzz_targets)
 set(commands "")
 set(folders "")
 foreach(preset IN LISTS presets)
     list(APPEND commands
         COMMAND "${CMAKE_COMMAND}" --preset ${preset}
-        COMMAND "${CMAKE_COMMAND}" --build --preset ${preset} --parallel ${cores})
+        COMMAND "${CMAKE_COMMAND}" --build --preset ${preset} --parallel ${cores} ${target_of_${preset}})
     string(APPEND folders " \"${PROJECT_SOURCE_DIR}/build/${preset}\"")
 endforeach()
 

@@ -1,22 +1,64 @@
-// Any bytes that decode are found valid or not, declarations and bodies.
+// Any bytes are found valid or not, and the second engine's validator, where there is one, finds
+// the same. Where either reaches a limit of its own there is no verdict to compare.
 #include "validator/validate.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "base/errors.hpp"
 #include "decoder/decode.hpp"
+#include "fuzz/differential/subject.hpp"
 #include "fuzz/target.hpp"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    using namespace wrun;
-    const FeatureSet features = default_features();
-    Result<Module> decoded = decode({data, size}, features);
-    if (!decoded.ok()) return 0;
-    Module& module = decoded.value();
-    if (!validate_module(module, features).ok()) return 0;
+namespace {
 
+using namespace wrun;
+
+Result<void> verdict(std::span<const u8> bytes) {
+    const FeatureSet features = default_features();
+    Module module = WRUN_TRY(decode(bytes, features));
+    WRUN_TRY(validate_module(module, features));
     FunctionValidator validator(module, features);
     FunctionSummary summary;
+    Result<void> first;
     // Each body on its own: a faulty one must not hide those behind it.
     for (u32 func = module.imported_function_count; func < module.functions.size(); func++) {
-        static_cast<void>(validator.validate(FuncIndex{func}, summary));
+        const Result<void> checked = validator.validate(FuncIndex{func}, summary);
+        if (!checked.ok() && first.ok()) first = checked;
     }
-    return 0;
+    return first;
+}
+
+/// Limits in the second engine's words.
+bool says_limit(std::string_view why) {
+    static constexpr std::array<std::string_view, 4> words = {
+        "exceeds limit", "exceeds the limit", "exceed maximum", "too many"};
+    return std::any_of(words.begin(), words.end(),
+        [&](std::string_view word) { return why.find(word) != std::string_view::npos; });
+}
+
+/// Components are modules to the second engine's reader and not to ours.
+bool is_core_module(std::span<const u8> bytes) {
+    static constexpr u8 header[] = {0, 'a', 's', 'm', 1, 0, 0, 0};
+    return bytes.size() >= sizeof header && std::memcmp(bytes.data(), header, sizeof header) == 0;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::span bytes{data, size};
+    const Result<void> mine = verdict(bytes);
+    if (!is_core_module(bytes) || !differ::second_engine_missing().empty()) return 0;
+    if (!mine.ok() && error_class(mine.error().code) == ErrorClass::limit) return 0;
+    std::string why;
+    const bool theirs = differ::second_validates(bytes, why) == differ::Verdict::accepted;
+    if (mine.ok() == theirs || says_limit(why)) return 0;
+    std::fprintf(stderr, "verdicts differ\n  wrun:   %s\n  second: %s\n",
+        mine.ok() ? "valid" : describe(mine.error()).c_str(), theirs ? "valid" : why.c_str());
+    std::abort();
 }

@@ -51,6 +51,15 @@ u64 Random::next() noexcept {
     return mix(state_, 0);
 }
 
+u32 Random::from_bytes(u32 bound) noexcept {
+    u32 value = 0;
+    for (u32 most = bound - 1; most != 0 && !bytes_.empty(); most >>= 8) {
+        value = value << 8 | bytes_.front();
+        bytes_ = bytes_.subspan(1);
+    }
+    return value % bound;
+}
+
 Value edge_value(Type type, u64 key) noexcept {
     const u64 random = mix(key, 1);
     const u64 bits = mix(key, 2);

@@ -3,6 +3,8 @@
 // edges.
 #pragma once
 
+#include <span>
+
 #include "fuzz/differential/values.hpp"
 
 namespace wrun::differ {
@@ -10,19 +12,25 @@ namespace wrun::differ {
 /// One well-mixed word of two.
 [[nodiscard]] u64 mix(u64 first, u64 second) noexcept;
 
-/// A sequence of numbers; equal seeds give equal sequences on every machine.
+/// A sequence of numbers; equal seeds give equal sequences on every machine. With bytes, they make
+/// the first choices, one or two for each: who changes a byte changes a choice.
 class Random {
 public:
-    explicit Random(u64 seed) noexcept : state_{seed} {}
+    explicit Random(u64 seed, std::span<const u8> bytes = {}) noexcept
+        : state_{seed}, bytes_{bytes} {}
     [[nodiscard]] u64 next() noexcept;
     [[nodiscard]] u32 below(u32 bound) noexcept {
+        if (!bytes_.empty()) return from_bytes(bound);
         return static_cast<u32>((next() >> 32) * bound >> 32);
     }
     /// True once in `times`.
     [[nodiscard]] bool once_in(u32 times) noexcept { return below(times) == 0; }
 
 private:
+    [[nodiscard]] u32 from_bytes(u32 bound) noexcept;
+
     u64 state_;
+    std::span<const u8> bytes_;  // borrowed; what is left of them
 };
 
 /// A value at an edge of its type, or a small or an arbitrary one.

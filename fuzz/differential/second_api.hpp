@@ -103,82 +103,85 @@ using Callback = TrapBox* (*)(void* env, Caller* caller, const Val* arguments, s
 using Finalizer = void (*)(void*);
 
 // The functions: name, result, parameters.
-#define WRUN_SECOND_API(X)                                                                   \
-    X(wasm_config_new, Config*, ())                                                          \
-    X(wasmtime_config_parallel_compilation_set, void, (Config*, bool))                       \
-    X(wasmtime_config_cranelift_opt_level_set, void, (Config*, std::uint8_t))                \
-    X(wasmtime_config_cranelift_nan_canonicalization_set, void, (Config*, bool))             \
-    X(wasmtime_config_max_wasm_stack_set, void, (Config*, std::size_t))                      \
-    X(wasmtime_config_native_unwind_info_set, void, (Config*, bool))                         \
-    X(wasmtime_config_wasm_simd_set, void, (Config*, bool))                                  \
-    X(wasmtime_config_wasm_relaxed_simd_set, void, (Config*, bool))                          \
-    X(wasmtime_config_wasm_threads_set, void, (Config*, bool))                               \
-    X(wasmtime_config_wasm_tail_call_set, void, (Config*, bool))                             \
-    X(wasmtime_config_wasm_multi_memory_set, void, (Config*, bool))                          \
-    X(wasmtime_config_wasm_memory64_set, void, (Config*, bool))                              \
-    X(wasmtime_config_wasm_function_references_set, void, (Config*, bool))                   \
-    X(wasmtime_config_wasm_gc_set, void, (Config*, bool))                                    \
-    X(wasmtime_config_wasm_exceptions_set, void, (Config*, bool))                            \
-    X(wasmtime_config_wasm_custom_page_sizes_set, void, (Config*, bool))                     \
-    X(wasmtime_config_wasm_wide_arithmetic_set, void, (Config*, bool))                       \
-    X(wasm_engine_new_with_config, Engine*, (Config*))                                       \
-    X(wasmtime_store_new, StoreBox*, (Engine*, void*, Finalizer))                            \
-    X(wasmtime_store_context, Context*, (StoreBox*))                                         \
-    X(wasmtime_store_limiter, void,                                                          \
-        (StoreBox*, std::int64_t memory_bytes, std::int64_t table_elements, std::int64_t,    \
-            std::int64_t, std::int64_t))                                                     \
-    X(wasmtime_store_delete, void, (StoreBox*))                                              \
-    X(wasmtime_module_new, ErrorBox*,                                                        \
-        (Engine*, const std::uint8_t* bytes, std::size_t size, ModuleBox** module))          \
-    X(wasmtime_module_delete, void, (ModuleBox*))                                            \
-    X(wasmtime_module_imports, void, (const ModuleBox*, Vec<ImportTypeBox*>*))               \
-    X(wasmtime_module_exports, void, (const ModuleBox*, Vec<ExportTypeBox*>*))               \
-    X(wasm_importtype_vec_delete, void, (Vec<ImportTypeBox*>*))                              \
-    X(wasm_exporttype_vec_delete, void, (Vec<ExportTypeBox*>*))                              \
-    X(wasm_importtype_module, const Bytes*, (const ImportTypeBox*))                          \
-    X(wasm_importtype_name, const Bytes*, (const ImportTypeBox*))                            \
-    X(wasm_importtype_type, const ExternTypeBox*, (const ImportTypeBox*))                    \
-    X(wasm_exporttype_name, const Bytes*, (const ExportTypeBox*))                            \
-    X(wasm_exporttype_type, const ExternTypeBox*, (const ExportTypeBox*))                    \
-    X(wasm_externtype_kind, std::uint8_t, (const ExternTypeBox*))                            \
-    X(wasm_externtype_as_functype_const, const FuncTypeBox*, (const ExternTypeBox*))         \
-    X(wasm_externtype_as_globaltype_const, const GlobalTypeBox*, (const ExternTypeBox*))     \
-    X(wasm_externtype_as_tabletype_const, const TableTypeBox*, (const ExternTypeBox*))       \
-    X(wasm_externtype_as_memorytype_const, const MemoryTypeBox*, (const ExternTypeBox*))     \
-    X(wasm_functype_params, const Vec<ValTypeBox*>*, (const FuncTypeBox*))                   \
-    X(wasm_functype_results, const Vec<ValTypeBox*>*, (const FuncTypeBox*))                  \
-    X(wasm_valtype_kind, std::uint8_t, (const ValTypeBox*))                                  \
-    X(wasm_globaltype_content, const ValTypeBox*, (const GlobalTypeBox*))                    \
-    X(wasm_globaltype_mutability, std::uint8_t, (const GlobalTypeBox*))                      \
-    X(wasm_tabletype_element, const ValTypeBox*, (const TableTypeBox*))                      \
-    X(wasm_tabletype_limits, const Limits*, (const TableTypeBox*))                           \
-    X(wasmtime_memorytype_minimum, std::uint64_t, (const MemoryTypeBox*))                    \
-    X(wasmtime_memorytype_maximum, bool, (const MemoryTypeBox*, std::uint64_t*))             \
-    X(wasmtime_func_new, void,                                                               \
-        (Context*, const FuncTypeBox*, Callback, void* env, Finalizer, Func*))               \
-    X(wasmtime_func_call, ErrorBox*,                                                         \
-        (Context*, const Func*, const Val*, std::size_t, Val*, std::size_t, TrapBox**))      \
-    X(wasmtime_global_new, ErrorBox*, (Context*, const GlobalTypeBox*, const Val*, Global*)) \
-    X(wasmtime_global_get, void, (Context*, const Global*, Val*))                            \
-    X(wasmtime_table_new, ErrorBox*, (Context*, const TableTypeBox*, const Val*, Object*))   \
-    X(wasmtime_table_get, bool, (Context*, const Object*, std::uint64_t, Val*))              \
-    X(wasmtime_table_size, std::uint64_t, (const Context*, const Object*))                   \
-    X(wasmtime_memory_new, ErrorBox*, (Context*, const MemoryTypeBox*, Object*))             \
-    X(wasmtime_memory_data, std::uint8_t*, (Context*, const Object*))                        \
-    X(wasmtime_memory_data_size, std::size_t, (const Context*, const Object*))               \
-    X(wasmtime_externref_new, bool, (Context*, void* data, Finalizer, ExternRef*))           \
-    X(wasmtime_externref_data, void*, (Context*, const ExternRef*))                          \
-    X(wasmtime_val_unroot, void, (Val*))                                                     \
-    X(wasmtime_instance_new, ErrorBox*,                                                      \
-        (Context*, const ModuleBox*, const Extern*, std::size_t, Instance*, TrapBox**))      \
-    X(wasmtime_instance_export_nth, bool,                                                    \
-        (Context*, const Instance*, std::size_t, char**, std::size_t*, Extern*))             \
-    X(wasmtime_trap_new_code, TrapBox*, (std::uint8_t))                                      \
-    X(wasmtime_trap_code, bool, (const TrapBox*, std::uint8_t*))                             \
-    X(wasm_trap_message, void, (const TrapBox*, Bytes*))                                     \
-    X(wasm_trap_delete, void, (TrapBox*))                                                    \
-    X(wasmtime_error_message, void, (const ErrorBox*, Bytes*))                               \
-    X(wasmtime_error_delete, void, (ErrorBox*))                                              \
+#define WRUN_SECOND_API(X)                                                                         \
+    X(wasm_config_new, Config*, ())                                                                \
+    X(wasmtime_config_parallel_compilation_set, void, (Config*, bool))                             \
+    X(wasmtime_config_cranelift_opt_level_set, void, (Config*, std::uint8_t))                      \
+    X(wasmtime_config_cranelift_nan_canonicalization_set, void, (Config*, bool))                   \
+    X(wasmtime_config_max_wasm_stack_set, void, (Config*, std::size_t))                            \
+    X(wasmtime_config_native_unwind_info_set, void, (Config*, bool))                               \
+    X(wasmtime_config_wasm_simd_set, void, (Config*, bool))                                        \
+    X(wasmtime_config_wasm_relaxed_simd_set, void, (Config*, bool))                                \
+    X(wasmtime_config_wasm_threads_set, void, (Config*, bool))                                     \
+    X(wasmtime_config_wasm_tail_call_set, void, (Config*, bool))                                   \
+    X(wasmtime_config_wasm_multi_memory_set, void, (Config*, bool))                                \
+    X(wasmtime_config_wasm_memory64_set, void, (Config*, bool))                                    \
+    X(wasmtime_config_wasm_function_references_set, void, (Config*, bool))                         \
+    X(wasmtime_config_wasm_gc_set, void, (Config*, bool))                                          \
+    X(wasmtime_config_wasm_exceptions_set, void, (Config*, bool))                                  \
+    X(wasmtime_config_wasm_custom_page_sizes_set, void, (Config*, bool))                           \
+    X(wasmtime_config_wasm_wide_arithmetic_set, void, (Config*, bool))                             \
+    X(wasmtime_config_consume_fuel_set, void, (Config*, bool))                                     \
+    X(wasm_engine_new_with_config, Engine*, (Config*))                                             \
+    X(wasmtime_store_new, StoreBox*, (Engine*, void*, Finalizer))                                  \
+    X(wasmtime_store_context, Context*, (StoreBox*))                                               \
+    X(wasmtime_store_limiter, void,                                                                \
+        (StoreBox*, std::int64_t memory_bytes, std::int64_t table_elements, std::int64_t,          \
+            std::int64_t, std::int64_t))                                                           \
+    X(wasmtime_store_delete, void, (StoreBox*))                                                    \
+    X(wasmtime_module_new, ErrorBox*,                                                              \
+        (Engine*, const std::uint8_t* bytes, std::size_t size, ModuleBox** module))                \
+    X(wasmtime_module_validate, ErrorBox*, (Engine*, const std::uint8_t* bytes, std::size_t size)) \
+    X(wasmtime_context_set_fuel, ErrorBox*, (Context*, std::uint64_t))                             \
+    X(wasmtime_module_delete, void, (ModuleBox*))                                                  \
+    X(wasmtime_module_imports, void, (const ModuleBox*, Vec<ImportTypeBox*>*))                     \
+    X(wasmtime_module_exports, void, (const ModuleBox*, Vec<ExportTypeBox*>*))                     \
+    X(wasm_importtype_vec_delete, void, (Vec<ImportTypeBox*>*))                                    \
+    X(wasm_exporttype_vec_delete, void, (Vec<ExportTypeBox*>*))                                    \
+    X(wasm_importtype_module, const Bytes*, (const ImportTypeBox*))                                \
+    X(wasm_importtype_name, const Bytes*, (const ImportTypeBox*))                                  \
+    X(wasm_importtype_type, const ExternTypeBox*, (const ImportTypeBox*))                          \
+    X(wasm_exporttype_name, const Bytes*, (const ExportTypeBox*))                                  \
+    X(wasm_exporttype_type, const ExternTypeBox*, (const ExportTypeBox*))                          \
+    X(wasm_externtype_kind, std::uint8_t, (const ExternTypeBox*))                                  \
+    X(wasm_externtype_as_functype_const, const FuncTypeBox*, (const ExternTypeBox*))               \
+    X(wasm_externtype_as_globaltype_const, const GlobalTypeBox*, (const ExternTypeBox*))           \
+    X(wasm_externtype_as_tabletype_const, const TableTypeBox*, (const ExternTypeBox*))             \
+    X(wasm_externtype_as_memorytype_const, const MemoryTypeBox*, (const ExternTypeBox*))           \
+    X(wasm_functype_params, const Vec<ValTypeBox*>*, (const FuncTypeBox*))                         \
+    X(wasm_functype_results, const Vec<ValTypeBox*>*, (const FuncTypeBox*))                        \
+    X(wasm_valtype_kind, std::uint8_t, (const ValTypeBox*))                                        \
+    X(wasm_globaltype_content, const ValTypeBox*, (const GlobalTypeBox*))                          \
+    X(wasm_globaltype_mutability, std::uint8_t, (const GlobalTypeBox*))                            \
+    X(wasm_tabletype_element, const ValTypeBox*, (const TableTypeBox*))                            \
+    X(wasm_tabletype_limits, const Limits*, (const TableTypeBox*))                                 \
+    X(wasmtime_memorytype_minimum, std::uint64_t, (const MemoryTypeBox*))                          \
+    X(wasmtime_memorytype_maximum, bool, (const MemoryTypeBox*, std::uint64_t*))                   \
+    X(wasmtime_func_new, void,                                                                     \
+        (Context*, const FuncTypeBox*, Callback, void* env, Finalizer, Func*))                     \
+    X(wasmtime_func_call, ErrorBox*,                                                               \
+        (Context*, const Func*, const Val*, std::size_t, Val*, std::size_t, TrapBox**))            \
+    X(wasmtime_global_new, ErrorBox*, (Context*, const GlobalTypeBox*, const Val*, Global*))       \
+    X(wasmtime_global_get, void, (Context*, const Global*, Val*))                                  \
+    X(wasmtime_table_new, ErrorBox*, (Context*, const TableTypeBox*, const Val*, Object*))         \
+    X(wasmtime_table_get, bool, (Context*, const Object*, std::uint64_t, Val*))                    \
+    X(wasmtime_table_size, std::uint64_t, (const Context*, const Object*))                         \
+    X(wasmtime_memory_new, ErrorBox*, (Context*, const MemoryTypeBox*, Object*))                   \
+    X(wasmtime_memory_data, std::uint8_t*, (Context*, const Object*))                              \
+    X(wasmtime_memory_data_size, std::size_t, (const Context*, const Object*))                     \
+    X(wasmtime_externref_new, bool, (Context*, void* data, Finalizer, ExternRef*))                 \
+    X(wasmtime_externref_data, void*, (Context*, const ExternRef*))                                \
+    X(wasmtime_val_unroot, void, (Val*))                                                           \
+    X(wasmtime_instance_new, ErrorBox*,                                                            \
+        (Context*, const ModuleBox*, const Extern*, std::size_t, Instance*, TrapBox**))            \
+    X(wasmtime_instance_export_nth, bool,                                                          \
+        (Context*, const Instance*, std::size_t, char**, std::size_t*, Extern*))                   \
+    X(wasmtime_trap_new_code, TrapBox*, (std::uint8_t))                                            \
+    X(wasmtime_trap_code, bool, (const TrapBox*, std::uint8_t*))                                   \
+    X(wasm_trap_message, void, (const TrapBox*, Bytes*))                                           \
+    X(wasm_trap_delete, void, (TrapBox*))                                                          \
+    X(wasmtime_error_message, void, (const ErrorBox*, Bytes*))                                     \
+    X(wasmtime_error_delete, void, (ErrorBox*))                                                    \
     X(wasm_byte_vec_delete, void, (Bytes*))
 
 struct Api {

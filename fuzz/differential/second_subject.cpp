@@ -56,6 +56,7 @@ TrapKind kind_of(std::uint8_t code) noexcept {
         case 7: return TrapKind::divide_by_zero;
         case 8: return TrapKind::invalid_conversion;
         case 9: return TrapKind::unreachable;
+        case 11: return TrapKind::out_of_fuel;
         default: return TrapKind::other;
     }
 }
@@ -121,13 +122,14 @@ Val to_second(Context* context, const Value& value) {
     return theirs;
 }
 
-Engine* make_engine(bool canonical_nans) {
+Engine* make_engine(bool canonical_nans, bool consumes_fuel) {
     const Api& a = api();
     Config* const config = a.wasm_config_new();
     a.wasmtime_config_parallel_compilation_set(config, false);
     // Compiling is what costs; the plain code is also the one with less to go wrong.
     a.wasmtime_config_cranelift_opt_level_set(config, 0);
     a.wasmtime_config_cranelift_nan_canonicalization_set(config, canonical_nans);
+    a.wasmtime_config_consume_fuel_set(config, consumes_fuel);
     a.wasmtime_config_max_wasm_stack_set(config, stack_bytes_max);
     a.wasmtime_config_native_unwind_info_set(config, false);
     // What wrun's default features leave out.
@@ -147,7 +149,8 @@ Engine* make_engine(bool canonical_nans) {
 
 class SecondSubject final : public Subject {
 public:
-    explicit SecondSubject(bool canonical_nans) : engine_{make_engine(canonical_nans)} {}
+    SecondSubject(bool canonical_nans, u64 fuel)
+        : engine_{make_engine(canonical_nans, fuel != 0)}, fuel_{fuel} {}
     ~SecondSubject() override { unload(); }  // the engine lives as long as the process
     SecondSubject(const SecondSubject&) = delete;
     SecondSubject& operator=(const SecondSubject&) = delete;
@@ -178,6 +181,11 @@ public:
         store_ = api().wasmtime_store_new(engine_, nullptr, nullptr);
         api().wasmtime_store_limiter(store_, memory_bytes_max, table_elements_max, 10, 100, 100);
         context_ = api().wasmtime_store_context(store_);
+        if (fuel_ == 0) return;
+        if (ErrorBox* const error = api().wasmtime_context_set_fuel(context_, fuel_)) {
+            std::fprintf(stderr, "the second engine takes no fuel: %s\n", text_of(error).c_str());
+            std::exit(2);
+        }
     }
 
     Ending instantiate() override {
@@ -357,6 +365,7 @@ private:
         Val* results, std::size_t result_count);
 
     Engine* engine_;
+    u64 fuel_;
     ModuleBox* module_ = nullptr;
     Vec<ImportTypeBox*> imports_;
     Vec<ExportTypeBox*> exports_;
@@ -442,8 +451,16 @@ const std::string& second_engine_missing() {
     return api().missing;
 }
 
-std::unique_ptr<Subject> make_second_subject(bool canonical_nans) {
-    return std::make_unique<SecondSubject>(canonical_nans);
+std::unique_ptr<Subject> make_second_subject(bool canonical_nans, u64 fuel) {
+    return std::make_unique<SecondSubject>(canonical_nans, fuel);
+}
+
+Verdict second_validates(std::span<const u8> wasm, std::string& why) {
+    static Engine* const engine = make_engine(false, false);
+    ErrorBox* const error = api().wasmtime_module_validate(engine, wasm.data(), wasm.size());
+    if (error == nullptr) return Verdict::accepted;
+    why = text_of(error);
+    return Verdict::refused;
 }
 
 }  // namespace wrun::differ

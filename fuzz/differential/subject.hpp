@@ -68,7 +68,10 @@ public:
 
 /// Why there is no second engine; empty when there is one.
 [[nodiscard]] const std::string& second_engine_missing();
-/// With `canonical_nans` every operation that makes a NaN makes the same one.
-[[nodiscard]] std::unique_ptr<Subject> make_second_subject(bool canonical_nans);
+/// With `canonical_nans` every operation that makes a NaN makes the same one. With `fuel` each
+/// round traps with out_of_fuel behind about so many operations.
+[[nodiscard]] std::unique_ptr<Subject> make_second_subject(bool canonical_nans, u64 fuel = 0);
+/// The second engine's verdict on the bytes, without compiling them.
+[[nodiscard]] Verdict second_validates(std::span<const u8> wasm, std::string& why);
 
 }  // namespace wrun::differ

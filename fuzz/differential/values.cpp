@@ -80,10 +80,10 @@ std::string text(const Item& item) {
 }
 
 std::string_view name(TrapKind kind) noexcept {
-    static constexpr std::array<std::string_view, 10> names = {"unreachable",
+    static constexpr std::array<std::string_view, 11> names = {"unreachable",
         "integer divide by zero", "integer overflow", "invalid conversion to integer",
         "out of bounds memory access", "out of bounds table access", "uninitialized element",
-        "indirect call type mismatch", "call stack exhausted", "another trap"};
+        "indirect call type mismatch", "call stack exhausted", "out of fuel", "another trap"};
     return names[to_underlying(kind)];
 }
 

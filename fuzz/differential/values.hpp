@@ -61,6 +61,7 @@ enum class TrapKind : u8 {
     null_call,
     call_type,
     stack_overflow,
+    out_of_fuel,
     other,
 };
 [[nodiscard]] std::string_view name(TrapKind kind) noexcept;

@@ -21,7 +21,7 @@ build::ValTypes val_types(const Types& types) {
 
 class ModuleMaker {
 public:
-    ModuleMaker(u64 seed, u64 number) : random_{mix(seed, number)} {}
+    explicit ModuleMaker(const Random& random) : random_{random} {}
 
     [[nodiscard]] std::vector<u8> make() {
         choose_kind();
@@ -240,7 +240,11 @@ private:
 }  // namespace
 
 std::vector<u8> make_pressure_module(u64 seed, u64 number) {
-    return ModuleMaker{seed, number}.make();
+    return ModuleMaker{Random{mix(seed, number)}}.make();
+}
+
+std::vector<u8> make_pressure_module(std::span<const u8> choices) {
+    return ModuleMaker{Random{mix(choices.size(), 0), choices}}.make();
 }
 
 }  // namespace wrun::differ

@@ -5,6 +5,7 @@
 // makes. The same seed and number give the same module everywhere.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "base/types.hpp"
@@ -12,5 +13,7 @@
 namespace wrun::differ {
 
 [[nodiscard]] std::vector<u8> make_pressure_module(u64 seed, u64 number);
+/// The module that these bytes choose.
+[[nodiscard]] std::vector<u8> make_pressure_module(std::span<const u8> choices);
 
 }  // namespace wrun::differ
