@@ -54,6 +54,7 @@ public:
         if (result_ == Result::choose) add(join(i64_const(33), i64_const(44)));
         add(tested_.before);
         push_operands();
+        if (random_.once_in(3)) change_locals();
         add(tested_.code);
         take_result();
         pop_pressure();
@@ -281,6 +282,30 @@ private:
                 if (type != type_i32) return add(join(get, call(world::host_same + kind)));
                 return add(join(local_get(world::raw + i), call(world::wrap)));
         }
+    }
+
+    /// Sets the locals that the operands came from, and the address of those not loaded yet: what
+    /// lies on the stack must not follow.
+    void change_locals() {
+        bool loads = false;
+        for (u32 i = 0; i < operands(); ++i) {
+            loads |= place(i) == Place::load;
+            if (place(i) != Place::home && place(i) != Place::local) continue;
+            const u32 local = local_of(i);
+            switch (tested_.operands[i].kind()) {
+                case Kind::i32:
+                    add(join(local_get(local), i32_const(77), i32_add(), local_set(local)));
+                    break;
+                case Kind::i64:
+                    add(join(local_get(local), i64_const(77), i64_add(), local_set(local)));
+                    break;
+                case Kind::f32: add(join(f32_const(77), local_set(local))); break;
+                case Kind::f64: add(join(f64_const(77), local_set(local))); break;
+                default: add(join(ref_null(type_funcref), local_set(local))); break;
+            }
+        }
+        if (!loads) return;
+        add(join(local_get(world::tuple), i32_const(8), i32_add(), local_set(world::tuple)));
     }
 
     // ---- the result -----------------------------------------------------------------------------
