@@ -75,7 +75,7 @@ def write(folder, bytes_max):
             continue  # text that is meant to be wrong
         if len(wasm) > bytes_max:
             continue
-        path = os.path.join(folder, hashlib.sha256(wasm).hexdigest()[:16])
+        path = os.path.join(folder, hashlib.sha256(wasm).hexdigest()[:16] + ".wasm")
         if not os.path.exists(path):
             with open(path, "wb") as file:
                 file.write(wasm)
