@@ -7,6 +7,14 @@
 
 namespace wrun::os {
 
+namespace {
+
+[[nodiscard]] Error out_of_memory() noexcept {
+    return {ErrorCode::out_of_memory, static_cast<u16>(errno)};
+}
+
+}  // namespace
+
 MappedRegion::MappedRegion(MappedRegion&& other) noexcept
     : data_{std::exchange(other.data_, nullptr)}, size_{std::exchange(other.size_, 0)} {}
 
@@ -39,20 +47,56 @@ Result<MappedRegion> MappedRegion::allocate(u64 bytes) noexcept {
     return region;
 }
 
+Result<MappedRegion> MappedRegion::map_for_reading(int file, u64 bytes) noexcept {
+    // Private: older systems let nobody share what is sealed against writing, not even to read.
+    auto region = map(bytes, PROT_READ, MAP_PRIVATE, file);
+    if (!region.ok()) return Error{ErrorCode::out_of_memory, region.error().detail};
+    return region;
+}
+
+void MappedRegion::check_range(u64 offset, u64 bytes) const noexcept {
+    WRUN_CHECK(offset % page_bytes == 0 && bytes % page_bytes == 0);
+    WRUN_CHECK(offset <= size_ && bytes <= size_ - offset);
+}
+
 Result<void> MappedRegion::make_writable(u64 offset, u64 bytes) noexcept {
-    WRUN_ASSERT(offset % page_bytes == 0);
-    WRUN_ASSERT(bytes % page_bytes == 0);
-    WRUN_CHECK(offset <= size_);
-    WRUN_CHECK(bytes <= size_ - offset);
+    check_range(offset, bytes);
     if (bytes == 0) return {};
     if (mprotect(data_ + offset, bytes, PROT_READ | PROT_WRITE) != 0) {
-        return Error{ErrorCode::out_of_memory, static_cast<u16>(errno)};
+        return out_of_memory();
     }
     return {};
 }
 
-void MappedRegion::refuse_huge_pages() noexcept {
-    if (data_ != nullptr) (void)madvise(data_, size_, MADV_NOHUGEPAGE);
+Result<void> MappedRegion::map_private(u64 offset, u64 bytes, int file) noexcept {
+    check_range(offset, bytes);
+    if (bytes == 0) return {};
+    if (mmap(data_ + offset, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file, 0) ==
+        MAP_FAILED) {
+        return out_of_memory();
+    }
+    return {};
+}
+
+Result<void> MappedRegion::close(u64 offset, u64 bytes) noexcept {
+    check_range(offset, bytes);
+    if (bytes == 0) return {};
+    if (mmap(data_ + offset, bytes, PROT_NONE,
+            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED) {
+        return out_of_memory();
+    }
+    return {};
+}
+
+Result<void> MappedRegion::drop(u64 offset, u64 bytes) noexcept {
+    check_range(offset, bytes);
+    if (bytes != 0 && madvise(data_ + offset, bytes, MADV_DONTNEED) != 0) return out_of_memory();
+    return {};
+}
+
+Result<void> MappedRegion::refuse_huge_pages() noexcept {
+    if (data_ != nullptr && madvise(data_, size_, MADV_NOHUGEPAGE) != 0) return out_of_memory();
+    return {};
 }
 
 }  // namespace wrun::os

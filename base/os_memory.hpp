@@ -25,10 +25,21 @@ public:
     [[nodiscard]] static Result<MappedRegion> reserve(u64 bytes) noexcept;
     /// Zeroed memory for reading and writing.
     [[nodiscard]] static Result<MappedRegion> allocate(u64 bytes) noexcept;
+    /// The first `bytes` of an open file, for reading.
+    [[nodiscard]] static Result<MappedRegion> map_for_reading(int file, u64 bytes) noexcept;
+
     /// Opens [offset, offset + bytes) for reading and writing; both are multiples of a page.
     [[nodiscard]] Result<void> make_writable(u64 offset, u64 bytes) noexcept;
-    /// No huge pages here: a first touch must not clear two megabytes. Advice; failure is harmless.
-    void refuse_huge_pages() noexcept;
+    /// Replaces [offset, offset + bytes) by a private copy of a file's first bytes, readable and
+    /// writable; both are multiples of a page. What was there is gone.
+    [[nodiscard]] Result<void> map_private(u64 offset, u64 bytes, int file) noexcept;
+    /// Makes [offset, offset + bytes) what reserve() gave: no access, no memory.
+    [[nodiscard]] Result<void> close(u64 offset, u64 bytes) noexcept;
+    /// Forgets what was written to [offset, offset + bytes): the file's bytes again, or zeros.
+    [[nodiscard]] Result<void> drop(u64 offset, u64 bytes) noexcept;
+    /// No huge pages in what is mapped now: a first touch must not clear two megabytes, and no page
+    /// may become writable that nobody has touched. Mapping again takes it back.
+    [[nodiscard]] Result<void> refuse_huge_pages() noexcept;
 
     [[nodiscard]] u8* data() const noexcept { return data_; }
     [[nodiscard]] u64 size() const noexcept { return size_; }
@@ -37,6 +48,7 @@ private:
     MappedRegion(u8* data, u64 size) noexcept : data_{data}, size_{size} {}
     [[nodiscard]] static Result<MappedRegion> map(
         u64 bytes, int protection, int flags, int file) noexcept;
+    void check_range(u64 offset, u64 bytes) const noexcept;
 
     u8* data_ = nullptr;
     u64 size_ = 0;

@@ -1,10 +1,7 @@
 // The reserved range of code addresses: its pages, its mappings, its images.
 #include "runtime/code_range.hpp"
 
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +11,7 @@
 #include <mutex>
 
 #include "runtime/address.hpp"
+#include "runtime/memory_object.hpp"
 
 namespace wrun::runtime {
 
@@ -72,15 +70,6 @@ void clear_pages(u64 begin, u64 bytes) noexcept {
     void* const result = mmap(pointer_at<void>(begin), bytes, PROT_NONE,
         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     WRUN_CHECK(result != MAP_FAILED);
-}
-
-/// A descriptor, or -1 on a system that refuses memory objects: it still runs us, by a copy.
-[[nodiscard]] int make_memory_object(u64 size) noexcept {
-    // Writing more than the process may have in a file is answered by a signal.
-    rlimit limit{};
-    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur < size) return -1;
-    // By number: newer wrappers are not in every header.
-    return static_cast<int>(syscall(SYS_memfd_create, "wrun-code", MFD_CLOEXEC));
 }
 
 [[nodiscard]] bool map_file(u64 begin, u64 bytes, int protection, int file, u64 offset) noexcept {
@@ -148,12 +137,9 @@ CodeWriter::~CodeWriter() {
 Result<CodeWriter> CodeWriter::make(u64 bytes) {
     CodeWriter writer;
     writer.size_ = os::round_up_to_page(bytes);
-    writer.file_ = make_memory_object(writer.size_);
-    if (writer.file_ < 0) {
-        writer.plain_ = WRUN_TRY(os::MappedRegion::allocate(writer.size_));
-    } else if (ftruncate(writer.file_, static_cast<off_t>(writer.size_)) != 0) {
-        return system_error(ErrorCode::out_of_memory);
-    }
+    // A system that refuses memory objects still runs us, by a copy.
+    writer.file_ = make_memory_object("wrun-code", writer.size_);
+    if (writer.file_ < 0) writer.plain_ = WRUN_TRY(os::MappedRegion::allocate(writer.size_));
     return writer;
 }
 
@@ -163,15 +149,7 @@ Result<void> CodeWriter::write(u64 offset, std::span<const u8> bytes) const noex
         std::copy(bytes.begin(), bytes.end(), plain_.data() + offset);
         return {};
     }
-    while (!bytes.empty()) {
-        const ssize_t written =
-            pwrite(file_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return system_error(ErrorCode::out_of_memory);
-        offset += static_cast<u64>(written);
-        bytes = bytes.subspan(static_cast<std::size_t>(written));
-    }
-    return {};
+    return write_memory_object(file_, offset, bytes);
 }
 
 /// What cannot be mapped for execution is copied into memory that is then sealed.

@@ -58,4 +58,26 @@ std::optional<u64> Memory::grow(u64 pages) noexcept {
     return before / limits::wasm_page_bytes;
 }
 
+Result<void> Memory::bind(const MemoryImage& image, u64 bytes) noexcept {
+    if (bytes > bytes_max_ || image.bytes() > bytes) return Error{ErrorCode::memory_limit};
+    WRUN_TRY(reservation_.close(0, std::max(header_->bytes, bytes)));
+    header_->bytes = 0;
+    if (image.file() >= 0) {
+        WRUN_TRY(reservation_.map_private(0, image.bytes(), image.file()));
+        WRUN_TRY(reservation_.make_writable(image.bytes(), bytes - image.bytes()));
+    } else {
+        WRUN_TRY(reservation_.make_writable(0, bytes));
+        std::copy_n(image.data(), image.bytes(), reservation_.data());
+    }
+    header_->bytes = bytes;
+    return {};
+}
+
+Result<void> Memory::shrink(u64 bytes) noexcept {
+    WRUN_CHECK(bytes <= header_->bytes);
+    WRUN_TRY(reservation_.close(bytes, header_->bytes - bytes));
+    header_->bytes = bytes;
+    return {};
+}
+
 }  // namespace wrun::runtime

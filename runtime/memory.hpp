@@ -10,6 +10,7 @@
 #include "base/os_memory.hpp"
 #include "decoder/types.hpp"
 #include "runtime/abi.hpp"
+#include "runtime/memory_image.hpp"
 
 namespace wrun::runtime {
 
@@ -31,6 +32,20 @@ public:
 
     /// The size before, in pages; nothing when the type, the bound or the system refuses.
     [[nodiscard]] std::optional<u64> grow(u64 pages) noexcept;
+
+    /// Makes the memory `bytes` (whole wasm pages) large with the image's bytes at its begin and
+    /// zeros behind, whatever it was: all of it is mapped anew. After an error it is of no use.
+    [[nodiscard]] Result<void> bind(const MemoryImage& image, u64 bytes) noexcept;
+    /// Takes back what was grown beyond `bytes`.
+    [[nodiscard]] Result<void> shrink(u64 bytes) noexcept;
+    /// Forgets what was written to [offset, offset + bytes), whole pages, since bind().
+    [[nodiscard]] Result<void> drop(u64 offset, u64 bytes) noexcept {
+        return reservation_.drop(offset, bytes);
+    }
+    /// See os::MappedRegion.
+    [[nodiscard]] Result<void> refuse_huge_pages() noexcept {
+        return reservation_.refuse_huge_pages();
+    }
 
     /// Whether a fault at `address` can be an access to this memory. Safe in a signal handler.
     [[nodiscard]] bool reaches(u64 address) const noexcept {

@@ -12,7 +12,7 @@ Result<GuestStack> GuestStack::make(u64 bytes) {
     const u64 writable = stack.bytes_ + result_bytes;
     stack.region_ = WRUN_TRY(os::MappedRegion::reserve(stack_guard_bytes + writable));
     // One touch of a huge page would clear 2 MiB where most guests use a few KiB.
-    stack.region_.refuse_huge_pages();
+    (void)stack.region_.refuse_huge_pages();  // advice: failure costs memory, nothing else
     WRUN_TRY(stack.region_.make_writable(stack_guard_bytes, writable));
     return stack;
 }

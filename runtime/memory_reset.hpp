@@ -1,0 +1,86 @@
+// Makes a memory what it was when it was bound, between two runs of guests that must not learn of
+// each other. A ladder of ways with one meaning:
+//
+//   drop     give back every written page; each costs the next run a fault. The reference for tests
+//   learned  copy the pages that runs were seen to write, and look for new ones only when the
+//            thread that ran the guest took a page fault: in steady state no page table changes
+//   copy     copy the whole memory: for small ones
+//
+// What makes `learned` right, and what every other part must keep:
+//   - Every page that is private to this memory is hot, or was dropped. So a page leaves the hot
+//   set
+//     only by being dropped, and a failed look drops everything.
+//   - A page becomes private by a write, and that by a fault on the writing thread: only the thread
+//     between begin() and end() may write to the memory, host functions included. No other thread,
+//     no asynchronous I/O, no MADV_POPULATE_WRITE.
+//   - Huge pages would make pages writable that nobody touched: they are refused after each mapping
+//     and each growth; where the system does not refuse them the memory falls to `drop`.
+//   - A page that was swapped out is as private as one that is present.
+//   - Looking goes on to the end of the memory, however many runs of pages there are.
+// A reset that fails leaves the memory unusable: whoever owns it must never run a guest in it
+// again.
+#pragma once
+
+#include <optional>
+
+#include "base/os_pages.hpp"
+#include "runtime/memory.hpp"
+
+namespace wrun::runtime {
+
+enum class ResetWay : u8 { drop, learned, copy };
+
+struct ResetStats {
+    u64 resets = 0;
+    u64 looks = 0;  // at the page map
+    u64 pages_copied = 0;
+    u64 pages_dropped = 0;  // of those seen; `drop` does not count
+    u64 shrinks = 0;
+};
+
+class MemoryReset {
+public:
+    /// Hot pages beyond this many are dropped instead: a guest must not buy memory or time for
+    /// ever.
+    static constexpr u32 hot_pages_max = 256;
+    /// Memories up to this size are copied whole unless told otherwise.
+    static constexpr u64 copied_bytes_max = 64 * 1024;
+
+    /// Binds `memory` to the image with `bytes` of size. Both are borrowed for the reset's life.
+    /// `way`: what to prefer; the best for the size when not given. `look`: how to look at pages.
+    [[nodiscard]] static Result<MemoryReset> bind(Memory& memory, const MemoryImage& image,
+        u64 bytes, std::optional<ResetWay> way = std::nullopt,
+        std::optional<os::PageScanner::Way> look = std::nullopt);
+
+    MemoryReset() = default;
+
+    /// Before a guest runs, on its thread.
+    void begin() noexcept;
+    /// After it has run, on the same thread. False: the memory must not be used again.
+    [[nodiscard]] bool end();
+
+    [[nodiscard]] ResetWay way() const noexcept { return way_; }
+    [[nodiscard]] const ResetStats& stats() const noexcept { return stats_; }
+    [[nodiscard]] std::span<const u32> hot_pages() const noexcept { return hot_; }
+
+private:
+    MemoryReset(Memory& memory, const MemoryImage& image, u64 bytes) noexcept
+        : memory_{&memory}, image_{&image}, bytes_{bytes} {}
+
+    [[nodiscard]] Result<void> look();
+    [[nodiscard]] Result<void> drop_all() noexcept;
+    void copy_page(u32 page) noexcept;
+    void copy_all() noexcept;
+
+    Memory* memory_ = nullptr;
+    const MemoryImage* image_ = nullptr;
+    u64 bytes_ = 0;
+    ResetWay way_ = ResetWay::drop;
+    os::PageScanner scanner_;
+    std::optional<u64> faults_;  // of the thread when the run began
+    std::vector<u32> hot_;       // ascending
+    std::vector<os::PageRun> found_;
+    ResetStats stats_;
+};
+
+}  // namespace wrun::runtime

@@ -1,0 +1,319 @@
+// Runs that write all over a memory, and whether the next one can tell. The image is the oracle:
+// after each reset every byte is compared with it.
+#include "runtime/memory_reset.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <random>
+#include <thread>
+
+#include "base/limits.hpp"
+
+namespace wrun::runtime {
+namespace {
+
+constexpr u64 wasm_page = limits::wasm_page_bytes;
+
+/// A memory with an image of so many pages of the system and so many more of zeros.
+class Slot {
+public:
+    explicit Slot(u64 image_pages, u64 bytes, std::optional<ResetWay> way = std::nullopt,
+        std::optional<os::PageScanner::Way> look = std::nullopt)
+        : content_(image_pages * os::page_bytes) {
+        std::mt19937_64 random{7};
+        for (u8& byte : content_)
+            byte = static_cast<u8>(random());
+        // Holes, so that pages of the object itself are zeros.
+        for (u64 page = 3; page + 1 < image_pages; page += 5)
+            std::fill_n(
+                content_.begin() + static_cast<i64>(page * os::page_bytes), os::page_bytes, u8{0});
+        image = MemoryImage::make(content_).take();
+        memory =
+            Memory::make({{.min = 0, .max = std::nullopt, .is_64 = false}}, u64{1} << 30).take();
+        reset.emplace(MemoryReset::bind(*memory, *image, bytes, way, look).take());
+        bytes_ = bytes;
+    }
+
+    /// The first byte that differs from the image; the size when none does.
+    [[nodiscard]] u64 first_difference() const {
+        if (memory->bytes() != bytes_) return ~u64{0};
+        // Page by page, for speed; then byte by byte.
+        static constexpr std::array<u8, os::page_bytes> zeros{};
+        for (u64 at = 0; at < bytes_; at += os::page_bytes) {
+            const u8* const is = memory->base() + at;
+            const u8* const was = at < content_.size() ? content_.data() + at : zeros.data();
+            if (std::memcmp(is, was, os::page_bytes) == 0) continue;
+            return at + static_cast<u64>(std::mismatch(is, is + os::page_bytes, was).first - is);
+        }
+        return bytes_;
+    }
+    [[nodiscard]] bool is_pristine() const { return first_difference() == bytes_; }
+
+    std::shared_ptr<const MemoryImage> image;
+    std::unique_ptr<Memory> memory;
+    std::optional<MemoryReset> reset;
+
+private:
+    std::vector<u8> content_;
+    u64 bytes_ = 0;
+};
+
+bool is_zero(const u8* begin, const u8* end) {
+    return std::all_of(begin, end, [](u8 byte) { return byte == 0; });
+}
+
+/// Whether the system itself may not read there.
+bool is_closed(const u8* address) {
+    int ends[2] = {-1, -1};
+    EXPECT_EQ(pipe(ends), 0);
+    const bool closed = ::write(ends[1], address, 1) == -1 && errno == EFAULT;
+    for (const int file : {ends[0], ends[1]})
+        ::close(file);
+    return closed;
+}
+
+/// What a guest and its host functions do to a memory.
+void misbehave(Memory& memory, std::mt19937_64& random, int source) {
+    const u64 size = memory.bytes();
+    const auto at = [&](u64 room) { return random() % (memory.bytes() - room); };
+    switch (random() % 8) {
+        case 0:
+        case 1:
+        case 2:
+            for (u64 i = random() % 12; i-- > 0;)
+                memory.base()[at(1)] = static_cast<u8>(random() | 1);
+            break;
+        case 3: std::memset(memory.base() + at(9000), 0x5a, 9000); break;
+        case 4: {
+            // The system writes, as read(2) of a host function does.
+            const ssize_t got = ::read(source, memory.base() + at(20'000), 20'000);
+            EXPECT_GT(got, 0);
+            break;
+        }
+        case 5: std::memmove(memory.base() + at(5000), memory.base() + at(5000), 5000); break;
+        case 6:
+            if (size < 64 * wasm_page && memory.grow(1 + random() % 3)) {
+                EXPECT_TRUE(is_zero(memory.base() + size, memory.base() + memory.bytes()));
+                memory.base()[memory.bytes() - 1] = 0xee;
+                memory.base()[size] = 0xee;
+            }
+            break;
+        default: break;  // a run that only reads
+    }
+    for (u64 i = random() % 4; i-- > 0;)
+        (void)*static_cast<volatile u8*>(memory.base() + at(1));
+}
+
+struct Shape {
+    const char* name;
+    u64 image_pages;
+    u64 bytes;
+    ResetWay way;
+    os::PageScanner::Way look = os::PageScanner::Way::scan;
+};
+
+class Resets : public ::testing::TestWithParam<Shape> {
+protected:
+    void SetUp() override {
+        if (GetParam().way != ResetWay::learned) return;
+        const auto best = os::PageScanner::open();
+        if (best.ok() && best.value().way() == GetParam().look) return;
+        if (GetParam().look == os::PageScanner::Way::read) return;
+        GTEST_SKIP() << "the kernel is older than PAGEMAP_SCAN";
+    }
+};
+
+TEST_P(Resets, LeaveNothingBehind) {
+    const Shape& shape = GetParam();
+    Slot slot{shape.image_pages, shape.bytes, shape.way, shape.look};
+    ASSERT_EQ(slot.reset->way(), shape.way);
+    const int source = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+    ASSERT_GE(source, 0);
+    ASSERT_TRUE(slot.is_pristine());
+    std::mt19937_64 random{42};
+    for (int cycle = 0; cycle < 3000; ++cycle) {
+        slot.reset->begin();
+        for (u64 i = random() % 4; i-- > 0;)
+            misbehave(*slot.memory, random, source);
+        ASSERT_TRUE(slot.reset->end()) << cycle;
+        ASSERT_EQ(slot.first_difference(), shape.bytes) << cycle;
+        ASSERT_TRUE(cycle % 100 != 0 || is_closed(slot.memory->base() + shape.bytes));
+    }
+    close(source);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, Resets,
+    ::testing::Values(Shape{"drop", 40, 8 * wasm_page, ResetWay::drop},
+        Shape{"learned_scan", 40, 8 * wasm_page, ResetWay::learned, os::PageScanner::Way::scan},
+        Shape{"learned_read", 40, 8 * wasm_page, ResetWay::learned, os::PageScanner::Way::read},
+        Shape{"learned_without_image", 0, 8 * wasm_page, ResetWay::learned},
+        // More pages than may be hot.
+        Shape{"learned_large", 300, 24 * wasm_page, ResetWay::learned},
+        Shape{"copy", 10, wasm_page, ResetWay::copy}),
+    [](const auto& tested) { return tested.param.name; });
+
+TEST(Reset, TakesNoFaultAndNoLookInSteadyState) {
+    Slot slot{40, 8 * wasm_page, ResetWay::learned};
+    const auto run = [&] {
+        slot.reset->begin();
+        for (const u64 page : {0u, 7u, 39u, 40u, 100u})
+            slot.memory->base()[page * os::page_bytes + 5] = 1;
+        ASSERT_TRUE(slot.reset->end());
+    };
+    for (int i = 0; i < 4; ++i)
+        run();
+    const u64 looks = slot.reset->stats().looks;
+    const auto faults = os::thread_fault_count();
+    for (int i = 0; i < 100; ++i)
+        run();
+    EXPECT_EQ(os::thread_fault_count(), faults);
+    EXPECT_EQ(slot.reset->stats().looks, looks);
+    EXPECT_EQ(std::vector<u32>(slot.reset->hot_pages().begin(), slot.reset->hot_pages().end()),
+        (std::vector<u32>{0, 7, 39, 40, 100}));
+    EXPECT_TRUE(slot.is_pristine());
+}
+
+TEST(Reset, CopiesSmallMemoriesAndLearnsLargeOnes) {
+    EXPECT_EQ(Slot(1, wasm_page).reset->way(), ResetWay::copy);
+    EXPECT_EQ(Slot(1, 2 * wasm_page).reset->way(), ResetWay::learned);
+    EXPECT_EQ(Slot(0, 0).reset->way(), ResetWay::copy);
+}
+
+TEST(Reset, KeepsFewPagesHot) {
+    Slot slot{0, 64 * wasm_page, ResetWay::learned};
+    slot.reset->begin();
+    std::memset(slot.memory->base(), 1, 64 * wasm_page);
+    ASSERT_TRUE(slot.reset->end());
+    EXPECT_EQ(slot.reset->hot_pages().size(), MemoryReset::hot_pages_max);
+    EXPECT_EQ(slot.reset->stats().pages_dropped, 64 * 16 - u64{MemoryReset::hot_pages_max});
+    EXPECT_TRUE(slot.is_pristine());
+}
+
+TEST(Reset, LooksWhenItWasNotToldThatARunBegan) {
+    Slot slot{8, 4 * wasm_page, ResetWay::learned};
+    for (int i = 0; i < 3; ++i) {
+        slot.reset->begin();
+        ASSERT_TRUE(slot.reset->end());
+    }
+    const u64 looks = slot.reset->stats().looks;
+    slot.memory->base()[3 * os::page_bytes] = 9;
+    ASSERT_TRUE(slot.reset->end());
+    EXPECT_EQ(slot.reset->stats().looks, looks + 1);
+    EXPECT_TRUE(slot.is_pristine());
+}
+
+TEST(Reset, SeesWhatAChildOfForkWrites) {
+    Slot slot{20, 4 * wasm_page, ResetWay::learned};
+    slot.reset->begin();
+    slot.memory->base()[0] = 1;
+    ASSERT_TRUE(slot.reset->end());
+    const pid_t child = fork();
+    if (child == 0) {
+        slot.reset->begin();
+        slot.memory->base()[5 * os::page_bytes] = 1;
+        slot.memory->base()[30 * os::page_bytes] = 1;
+        _exit(slot.reset->end() && slot.is_pristine() ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    slot.reset->begin();
+    slot.memory->base()[6 * os::page_bytes] = 1;
+    ASSERT_TRUE(slot.reset->end());
+    EXPECT_TRUE(slot.is_pristine());
+}
+
+/// Huge pages would appear without a fault of the guest's thread: they must be refused.
+TEST(Reset, IsNotFooledByHugePagesMadeByAnotherThread) {
+#ifndef MADV_COLLAPSE
+    constexpr int MADV_COLLAPSE = 25;
+#endif
+    constexpr u64 huge = u64{2} << 20;
+    constexpr u64 bytes = 4 * huge;
+    Slot slot{0, bytes, ResetWay::learned};
+    std::atomic<bool> done = false;
+    std::atomic<u64> tries = 0;
+    std::atomic<u64> collapsed = 0;
+    std::thread other{[&] {
+        while (!done) {
+            const u64 base = reinterpret_cast<u64>(slot.memory->base());
+            for (u64 at = (base + huge - 1) & ~(huge - 1); at + huge <= base + bytes; at += huge) {
+                ++tries;
+                void* const page = slot.memory->base() + (at - base);
+                collapsed += madvise(page, huge, MADV_COLLAPSE) == 0;
+            }
+        }
+    }};
+    std::mt19937_64 random{3};
+    for (int cycle = 0; cycle < 2000; ++cycle) {
+        slot.reset->begin();
+        for (int i = 0; i < 4; ++i)
+            slot.memory->base()[random() % bytes] = 1;
+        if (cycle % 500 == 499) (void)slot.memory->grow(40);
+        ASSERT_TRUE(slot.reset->end());
+        ASSERT_TRUE(cycle % 20 != 0 || slot.is_pristine()) << cycle;
+    }
+    done = true;
+    other.join();
+    EXPECT_TRUE(slot.is_pristine());
+    EXPECT_GT(tries, 0u);
+    EXPECT_EQ(collapsed, 0u);
+}
+
+TEST(Reset, RebindsToAnotherImage) {
+    Slot first{40, 8 * wasm_page, ResetWay::learned};
+    first.reset->begin();
+    std::memset(first.memory->base(), 0x77, 8 * wasm_page);
+    ASSERT_TRUE(first.memory->grow(2).has_value());
+    first.memory->base()[9 * wasm_page] = 0x77;
+    // Not even reset: what was there is gone with its mapping.
+    const std::vector<u8> other(5000, 3);
+    const auto image = MemoryImage::make(other).take();
+    auto reset = MemoryReset::bind(*first.memory, *image, 9 * wasm_page).take();
+    EXPECT_EQ(first.memory->bytes(), 9 * wasm_page);
+    const u8* const base = first.memory->base();
+    EXPECT_TRUE(std::all_of(base, base + 5000, [](u8 byte) { return byte == 3; }));
+    EXPECT_TRUE(is_zero(base + 5000, base + 9 * wasm_page));
+    ASSERT_TRUE(first.memory->grow(1).has_value());
+    EXPECT_EQ(base[9 * wasm_page], 0);
+}
+
+TEST(ResetDeathTest, WorksWhereThereAreNoMemoryObjects) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    const auto body = [](auto resource) {
+        const rlimit none{0, 0};
+        setrlimit(resource, &none);
+        Slot slot{10, 8 * wasm_page, ResetWay::learned};
+        slot.reset->begin();
+        std::memset(slot.memory->base() + 100, 1, 50'000);
+        _exit(slot.reset->end() && slot.is_pristine() ? 5 : 6);
+    };
+    EXPECT_EXIT(body(RLIMIT_FSIZE), ::testing::ExitedWithCode(5), "");
+    EXPECT_EXIT(body(RLIMIT_NOFILE), ::testing::ExitedWithCode(5), "");
+}
+
+TEST(Image, IsWhatWasGivenAndCannotChange) {
+    std::vector<u8> content(3 * os::page_bytes + 10);
+    content[2 * os::page_bytes] = 9;
+    const auto image = MemoryImage::make(content).take();
+    EXPECT_EQ(image->bytes(), 3 * os::page_bytes) << "zeros behind are left out";
+    EXPECT_EQ(image->data()[2 * os::page_bytes], 9);
+    const u8 byte = 1;
+    EXPECT_EQ(pwrite(image->file(), &byte, 1, 0), -1);
+    EXPECT_EQ(ftruncate(image->file(), 0), -1);
+    EXPECT_EQ(mmap(nullptr, os::page_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, image->file(), 0),
+        MAP_FAILED);
+}
+
+}  // namespace
+}  // namespace wrun::runtime
