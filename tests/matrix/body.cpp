@@ -14,14 +14,16 @@ constexpr u32 float_homes = 12;
 
 /// Where the result goes.
 enum class Result : u8 {
-    store,    // to memory as it is
-    set,      // into a home
-    tee,      // into a home and on
-    into_0,   // into the local of operand 0 …
-    into_1,   // … or 1
-    branch,   // an if on it
-    choose,   // a select on it
-    address,  // an address of a load
+    store,     // to memory as it is
+    set,       // into a home
+    tee,       // into a home and on
+    into_0,    // into the local of operand 0 …
+    into_1,    // … or 1
+    branch,    // an if on it
+    choose,    // a select on it
+    address,   // an address of a load
+    added,     // a loaded value: the right-hand side of an addition into a home …
+    compared,  // … or of a comparison
 };
 
 Bytes constant(ValType type, u64 bits) {
@@ -52,6 +54,7 @@ public:
         push_pressure();
         if (tested_.result) add(i32_const(static_cast<i32>(world::out)));
         if (result_ == Result::choose) add(join(i64_const(33), i64_const(44)));
+        if (result_ == Result::added || result_ == Result::compared) push_left();
         add(tested_.before);
         push_operands();
         if (random_.once_in(3)) change_locals();
@@ -82,6 +85,11 @@ private:
             if (tested_.operands[i] == type && tested_.before.empty())
                 all.push_back(i == 0 ? Result::into_0 : Result::into_1);
         }
+        if (tested_.accesses) {
+            // So that a load happens, and traps, in the operation that takes it.
+            all.insert(all.end(), 2, Result::compared);
+            if (!type.is_float()) all.insert(all.end(), 2, Result::added);
+        }
         if (tested_.before.empty() && type == type_i32) {
             all.push_back(Result::branch);
             if (!tested_.accesses) all.push_back(Result::choose);
@@ -108,7 +116,7 @@ private:
             if (place(i) == Place::home && local_of(i) == world::operand + i)
                 heat(local_of(i), tested_.operands[i], 4);
         }
-        if (result_ == Result::set || result_ == Result::tee)
+        if (result_ == Result::set || result_ == Result::tee || result_ == Result::added)
             heat(result_local(), *tested_.result, 3);
         if (!full_) return;
         for (; integers < integer_homes; ++next) {
@@ -310,6 +318,25 @@ private:
 
     // ---- the result -----------------------------------------------------------------------------
 
+    /// What a loaded value is added to or compared with.
+    void push_left() {
+        switch (tested_.result->kind()) {
+            case Kind::i32: return add(local_get(world::tuple));
+            case Kind::i64: return add(local_get(world::raw + 2));
+            case Kind::f32: return add(join(local_get(world::tuple), f32_convert_i32_u()));
+            default: return add(join(local_get(world::tuple), f64_convert_i32_u()));
+        }
+    }
+
+    [[nodiscard]] static Bytes less(ValType type) {
+        switch (type.kind()) {
+            case Kind::i32: return i32_lt_u();
+            case Kind::i64: return i64_lt_s();
+            case Kind::f32: return f32_lt();
+            default: return f64_lt();
+        }
+    }
+
     void take_result() {
         if (!tested_.result) return;
         ValType type = *tested_.result;
@@ -335,6 +362,14 @@ private:
                 type = type_i64;
                 break;
             case Result::address: add(i32_load8_u(u64{64})); break;
+            case Result::added:
+                add(join(type == type_i32 ? i32_add() : i64_add(), local_set(result_local()),
+                    local_get(result_local())));
+                break;
+            case Result::compared:
+                add(less(type));
+                type = type_i32;
+                break;
         }
         switch (type.kind()) {
             // An i32 is seen with what is above it.

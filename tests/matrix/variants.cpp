@@ -72,7 +72,7 @@ private:
         for (u32 index = 0; index < one.operands.size(); ++index) {
             const u32 turns = one.operands.size() == 1 || few_ ? 1 : one.accesses ? 2 : 3;
             const u32 count = static_cast<u32>(one.values[index].size());
-            for (u32 value = 0; value < (few_ ? (count + 1) / 2 : count); ++value) {
+            for (u32 value = 0; value < (few_ ? (count + 3) / 4 : count); ++value) {
                 if (one.operands[index].is_ref() && value != 0) continue;  // only null is one
                 for (u32 turn = 0; turn < turns; ++turn) {
                     take_turn();
@@ -82,7 +82,8 @@ private:
             }
         }
         if (one.operands.size() < 2) return;
-        for (u32 value = 0; value < one.values[0].size(); ++value) {
+        const u32 step = few_ ? 5 : 1;
+        for (u32 value = 0; value < one.values[0].size(); value += step) {
             for (u32 other = 0; other < std::min<std::size_t>(one.values[1].size(), 3); ++other) {
                 take_turn();
                 set_constant(0, value);
