@@ -15,12 +15,10 @@ inline bool is_same(const Operand& a, const Operand& b) noexcept {
            a.slot == b.slot && a.bits == b.bits;
 }
 
-inline u32 leb_behind(const u8* p) noexcept {
-    u32 value = 0;
-    for (u32 shift = 0;; shift += 7) {
-        value |= u32{*p & 0x7fu} << shift;
-        if (*p++ < 0x80) return value;
-    }
+/// The first immediate of the operation at `opcode`, a plain one.
+inline u32 index_at(const u8* opcode) noexcept {
+    ++opcode;
+    return read_leb(opcode);
 }
 
 inline bool sets_local(Op op) noexcept {
@@ -32,7 +30,7 @@ inline bool sets_local(Op op) noexcept {
 /// The operation at `opcode`.
 inline Op op_at(const u8* opcode) noexcept {
     if (*opcode != prefix_fc) return lookup_plain[*opcode].op();
-    return lookup_fc[detail::leb_behind(opcode + 1)].op();
+    return lookup_fc[detail::index_at(opcode)].op();
 }
 
 template <class Masm>
@@ -60,7 +58,7 @@ void Codegen<Masm>::check_state(const u8* opcode) {
     shadow_.local = no_local;
     if (detail::sets_local(next) && reachable_) {
         const Operand& value = operands_.back();
-        const u32 local = detail::leb_behind(opcode + 1);
+        const u32 local = detail::index_at(opcode);
         // A local set to itself does not change.
         if (value.loc != Loc::local || value.index() != local) shadow_.local = local;
     }
@@ -170,7 +168,7 @@ void Codegen<Masm>::check_window(Op next, const u8* opcode) {
                 // Computed straight into the home of the local that the next operation sets.
                 WRUN_CHECK(is_top && detail::sets_local(next));
                 {
-                    const u8 home = home_of(detail::leb_behind(opcode + 1));
+                    const u8 home = home_of(detail::index_at(opcode));
                     WRUN_CHECK(home != no_home && homes_.home(home).reg == operand.reg &&
                                homes_.home(home).is_float == operand.is_float());
                 }

@@ -359,14 +359,6 @@ void Codegen<Masm>::emit_br_table(LabelTable labels) {
     table_edges_.clear();
     ++table_stamp_;
     const u8* bytes = labels.bytes;
-    const auto next_depth = [&] {
-        u32 depth = 0;
-        for (u32 shift = 0;; shift += 7) {
-            const u8 byte = *bytes++;
-            depth |= u32{byte & 0x7fu} << shift;
-            if (byte < 0x80) return depth;
-        }
-    };
     /// The label to jump to for a depth: the target's own, or that of the one edge made to it here.
     const auto label_for = [&](u32 depth) -> Label& {
         Control& target = control_at(depth);
@@ -392,13 +384,13 @@ void Codegen<Masm>::emit_br_table(LabelTable labels) {
         masm_.bind(table);
         note_line(LineRow::Kind::jump_table, here());
         for (u32 i = 0; i < labels.count; ++i)
-            masm_.label_field(label_for(next_depth()));
+            masm_.label_field(label_for(detail::read_leb(bytes)));
         note_line(LineRow::Kind::code, here());
         release(address);
     }
     masm_.bind(otherwise);
     release(index);
-    masm_.jump(label_for(next_depth()));
+    masm_.jump(label_for(detail::read_leb(bytes)));
     for (TableEdge& edge : table_edges_) {
         masm_.bind(edge.label);
         Control& target = control_at(edge.depth);

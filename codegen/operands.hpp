@@ -37,6 +37,16 @@ consteval std::array<u8, 256> keep_table() {
 
 inline constexpr auto keeps = keep_table();
 
+/// An unsigned number of 32 bits of a valid body; `at` is set behind it.
+inline u32 read_leb(const u8*& at) noexcept {
+    u32 value = 0;
+    for (u32 shift = 0;; shift += 7) {
+        const u8 byte = *at++;
+        value |= u32{byte & 0x7fu} << shift;
+        if (byte < 0x80) return value;
+    }
+}
+
 }  // namespace detail
 
 /// What the operation about to be emitted would disturb is settled, and whoever watches is told.
@@ -386,12 +396,8 @@ template <class Masm>
 u8 Codegen<Masm>::hinted_home(bool is_float) {
     const u8* p = next_;
     if (*p != info(Op::local_set).code && *p != info(Op::local_tee).code) return no_home;
-    u32 local = 0;
-    for (u32 shift = 0;; shift += 7) {
-        const u8 byte = *++p;
-        local |= u32{byte & 0x7fu} << shift;
-        if (byte < 0x80) break;
-    }
+    ++p;
+    const u32 local = detail::read_leb(p);
     const u8 home = home_of(local);
     if (home == no_home || homes_.home(home).is_float != is_float) return no_home;
     const u8 reg = homes_.home(home).reg;
