@@ -135,7 +135,7 @@ void take_results(const runtime::CanonicalType& type, const EntryArguments& argu
 
 }  // namespace
 
-std::string_view Trap::message() const noexcept {
+std::string_view text(runtime::TrapCode code) noexcept {
     switch (code) {
 #define WRUN_TRAP(name, text) \
     case runtime::TrapCode::name: return text;

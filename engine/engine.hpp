@@ -67,6 +67,9 @@ struct Frame {
     u32 module_offset = 0;  // of the opcode for the trapping frame, else of the function's body
 };
 
+/// The specification's words for a trap.
+[[nodiscard]] std::string_view text(runtime::TrapCode code) noexcept;
+
 /// A guest trap. Frames are innermost first; long stacks keep both ends and `frames_omitted`
 /// between.
 struct Trap {
@@ -75,7 +78,7 @@ struct Trap {
     std::vector<Frame> frames;
     u32 frames_omitted = 0;
     static constexpr u32 innermost_frames_kept = 64;  // what is omitted lies behind these
-    [[nodiscard]] std::string_view message() const noexcept;
+    [[nodiscard]] std::string_view message() const noexcept { return text(code); }
 };
 
 struct Returned {};

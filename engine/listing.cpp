@@ -86,15 +86,6 @@ std::string Lister::context_item(u32 offset) const {
     return {};
 }
 
-std::string_view text(runtime::TrapCode code) noexcept {
-    static constexpr std::string_view texts[] = {
-#define WRUN_TRAP(name, text) text,
-#include "runtime/traps.def"
-#undef WRUN_TRAP
-    };
-    return texts[to_underlying(code)];
-}
-
 std::string_view helper_name(u64 number) noexcept {
     static constexpr std::string_view names[] = {
 #define WRUN_HELPER(name, operands, immediates, result) #name,

@@ -55,7 +55,6 @@ private:
     FunctionSummary summary_;
 };
 
-[[nodiscard]] std::string_view text(runtime::TrapCode code) noexcept;
 /// The helper of this number, or nothing.
 [[nodiscard]] std::string_view helper_name(u64 number) noexcept;
 
