@@ -31,11 +31,6 @@ using engine::Store;
 using wasi::HostFile;
 using wasi::uninterrupted;
 
-int fail(const std::string& text) {
-    say(Level::error, text);
-    return exit_code::failure;
-}
-
 u64 process_cpu_ns() noexcept {
     timespec now{};
     static_cast<void>(::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now));

@@ -287,10 +287,6 @@ std::string as_json(const Inspection& inspection) {
 }  // namespace
 
 int inspect(const InspectOptions& options) {
-    const auto fail = [](const std::string& text) {
-        say(Level::error, text);
-        return exit_code::failure;
-    };
     std::string why;
     const std::optional<std::vector<u8>> bytes = load(options.module, why);
     if (!bytes) return fail(why);

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "cli/exit_code.hpp"
+
 namespace wrun::cli {
 namespace {
 
@@ -62,6 +64,11 @@ void say(Level wanted, std::string_view text) {
     line += '\n';
     // In one piece, so that lines of several processes do not mix.
     static_cast<void>(std::fwrite(line.data(), 1, line.size(), stderr));
+}
+
+int fail(std::string_view text) {
+    say(Level::error, text);
+    return exit_code::failure;
 }
 
 std::string printable(std::string_view text, std::size_t bytes_max) {

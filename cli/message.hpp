@@ -15,6 +15,8 @@ void set_level_from_environment();
 [[nodiscard]] bool says(Level level) noexcept;
 /// One line (or more) with the command's name in front.
 void say(Level level, std::string_view text);
+/// Says an error and answers the exit code that goes with it.
+[[nodiscard]] int fail(std::string_view text);
 
 /// Control characters and bytes that are no UTF-8 as \xNN, and no more than `bytes_max` of it.
 [[nodiscard]] std::string printable(std::string_view text, std::size_t bytes_max = 200);

@@ -68,10 +68,6 @@ std::vector<FuncIndex> every_function(const Module& module) {
 }  // namespace
 
 int objdump(const ObjdumpOptions& options) {
-    const auto fail = [](const std::string& text) {
-        say(Level::error, text);
-        return exit_code::failure;
-    };
     std::string why;
     std::optional<std::vector<u8>> bytes = load(options.module, why);
     if (!bytes) return fail(why);

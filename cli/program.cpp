@@ -81,8 +81,7 @@ std::string Program::file() const {
 }
 
 Ended Program::fail(const std::string& text) const {
-    say(Level::error, text);
-    return {exit_code::failure};
+    return {cli::fail(text)};
 }
 
 Ended Program::fail(Error error) const {

@@ -28,11 +28,7 @@ public:
     [[nodiscard]] int operator()(std::array<int, 3> streams);
 
 private:
-    int fail(const std::string& text) const {
-        say(Level::error, text);
-        return exit_code::failure;
-    }
-    int fail(Error error) const { return fail(describe_failure(options_.module, error)); }
+    int fail(Error error) const { return cli::fail(describe_failure(options_.module, error)); }
 
     [[nodiscard]] int run_program(Store& store, const engine::Linker& linker);
     [[nodiscard]] int print(const std::vector<Value>& results) const;
@@ -51,7 +47,7 @@ int Run::print(const std::vector<Value>& results) const {
     if (std::fwrite(lines.data(), 1, lines.size(), stdout) == lines.size() &&
         std::fflush(stdout) == 0)
         return exit_code::success;
-    return fail(std::string{"cannot write the results: "} + std::strerror(errno));
+    return cli::fail(std::string{"cannot write the results: "} + std::strerror(errno));
 }
 
 int Run::run_program(Store& store, const engine::Linker& linker) {
@@ -75,16 +71,16 @@ void Run::report_stats() const {
 int Run::operator()(std::array<int, 3> streams) {
     // Grants come first: they cost little, and a mistake there should not wait for the compiler.
     wasi::State::Made granted = make_state(options_, streams);
-    if (!granted.state) return fail(granted.error);
+    if (!granted.state) return cli::fail(granted.error);
     phases_.start_ns = watch_.lap();
 
     std::string why;
     std::optional<std::vector<u8>> bytes = load(options_.module, why);
-    if (!bytes) return fail(why);
+    if (!bytes) return cli::fail(why);
     phases_.read_ns = watch_.lap();
 
     Result<std::unique_ptr<engine::Engine>> engine = engine::Engine::make({});
-    if (!engine.ok()) return fail("cannot start: " + describe(engine.error()));
+    if (!engine.ok()) return cli::fail("cannot start: " + describe(engine.error()));
     engine::Linker linker;
     if (const Result<void> defined = wasi::define_preview1(linker); !defined.ok())
         return fail(defined.error());
