@@ -1,7 +1,6 @@
 // See memory_image.hpp.
 #include "runtime/memory_image.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,15 +27,16 @@ namespace {
 Result<std::shared_ptr<const MemoryImage>> MemoryImage::make(std::span<const u8> content) {
     std::shared_ptr<MemoryImage> image{new MemoryImage};
     const u64 size = significant_bytes(content);
+    content = content.first(std::min<u64>(size, content.size()));
     if (size == 0) return std::shared_ptr<const MemoryImage>{std::move(image)};
     image->file_ = make_memory_object("wrun-image", size);
     if (image->file_ < 0) {
         image->view_ = WRUN_TRY(os::MappedRegion::allocate(size));
-        std::copy_n(content.begin(), std::min<u64>(size, content.size()), image->view_.data());
+        std::copy(content.begin(), content.end(), image->view_.data());
         return std::shared_ptr<const MemoryImage>{std::move(image)};
     }
     // Pages of zeros stay holes.
-    for (u64 at = 0; at < std::min<u64>(size, content.size()); at += os::page_bytes) {
+    for (u64 at = 0; at < content.size(); at += os::page_bytes) {
         const auto page = content.subspan(at, std::min<u64>(os::page_bytes, content.size() - at));
         if (!is_zero(page)) WRUN_TRY(write_memory_object(image->file_, at, page));
     }
