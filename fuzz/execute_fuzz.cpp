@@ -11,7 +11,7 @@
 
 #include "fuzz/differential/plan.hpp"
 #include "fuzz/differential/pressure/module.hpp"
-#include "fuzz/differential/transcript.hpp"
+#include "fuzz/differential/readings.hpp"
 #include "fuzz/target.hpp"
 
 namespace {
@@ -85,7 +85,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (second.verdict != Verdict::accepted) return 0;
     Subject& subject = *all.mine[digest(wasm) % all.mine.size()];
     const Transcript mine = observe(subject, wasm, options);
-    const Comparison comparison = compare(mine, second);
+    const Comparison comparison = compare_modules(wasm, mine, second);
     if (comparison.kind != Comparison::Kind::different) return 0;
     // Which NaN an operation makes is an engine's choice.
     const Transcript canonical = observe(*all.canonical, wasm, options);

@@ -15,6 +15,8 @@
 #include <cstring>
 #include <fstream>
 
+#include "fuzz/differential/readings.hpp"
+
 namespace wrun::differ {
 namespace {
 
@@ -97,7 +99,7 @@ private:
             copy_text(shared_.doing, subject->name());
             const Transcript mine = observe(*subject, input.wasm, options_.observe);
             if (options_.trace) print(mine);
-            Comparison comparison = compare(mine, second);
+            Comparison comparison = compare_modules(input.wasm, mine, second);
             if (comparison.kind == Comparison::Kind::different)
                 return depends_on_nans(input, second) ? nan_dependent() : comparison;
             if (comparison.kind == Comparison::Kind::skipped) result = std::move(comparison);

@@ -1,4 +1,5 @@
 // The second engine behind the Subject interface.
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
@@ -122,7 +123,7 @@ Val to_second(Context* context, const Value& value) {
     return theirs;
 }
 
-Engine* make_engine(bool canonical_nans, bool consumes_fuel) {
+Engine* make_engine(bool canonical_nans, bool consumes_fuel, bool with_gc = false) {
     const Api& a = api();
     Config* const config = a.wasm_config_new();
     a.wasmtime_config_parallel_compilation_set(config, false);
@@ -140,8 +141,8 @@ Engine* make_engine(bool canonical_nans, bool consumes_fuel) {
     a.wasmtime_config_wasm_multi_memory_set(config, false);
     a.wasmtime_config_wasm_memory64_set(config, false);
     a.wasmtime_config_wasm_exceptions_set(config, false);
-    a.wasmtime_config_wasm_gc_set(config, false);
-    a.wasmtime_config_wasm_function_references_set(config, false);
+    a.wasmtime_config_wasm_gc_set(config, with_gc);
+    a.wasmtime_config_wasm_function_references_set(config, with_gc);
     a.wasmtime_config_wasm_custom_page_sizes_set(config, false);
     a.wasmtime_config_wasm_wide_arithmetic_set(config, false);
     return a.wasm_engine_new_with_config(config);
@@ -455,8 +456,10 @@ std::unique_ptr<Subject> make_second_subject(bool canonical_nans, u64 fuel) {
     return std::make_unique<SecondSubject>(canonical_nans, fuel);
 }
 
-Verdict second_validates(std::span<const u8> wasm, std::string& why) {
-    static Engine* const engine = make_engine(false, false);
+Verdict second_validates(std::span<const u8> wasm, std::string& why, bool with_gc) {
+    static const std::array<Engine*, 2> engines = {
+        make_engine(false, false), make_engine(false, false, true)};
+    Engine* const engine = engines[with_gc ? 1 : 0];
     ErrorBox* const error = api().wasmtime_module_validate(engine, wasm.data(), wasm.size());
     if (error == nullptr) return Verdict::accepted;
     why = text_of(error);

@@ -71,7 +71,9 @@ public:
 /// With `canonical_nans` every operation that makes a NaN makes the same one. With `fuel` each
 /// round traps with out_of_fuel behind about so many operations.
 [[nodiscard]] std::unique_ptr<Subject> make_second_subject(bool canonical_nans, u64 fuel = 0);
-/// The second engine's verdict on the bytes, without compiling them.
-[[nodiscard]] Verdict second_validates(std::span<const u8> wasm, std::string& why);
+/// The second engine's verdict on the bytes, without compiling them. `with_gc`: garbage collection
+/// and typed references on top of what wrun has.
+[[nodiscard]] Verdict second_validates(
+    std::span<const u8> wasm, std::string& why, bool with_gc = false);
 
 }  // namespace wrun::differ
