@@ -44,6 +44,9 @@ struct Limits {
 namespace val_kind {
 inline constexpr std::uint8_t i32 = 0, i64 = 1, f32 = 2, f64 = 3, externref = 128, funcref = 129;
 }
+namespace regalloc {
+inline constexpr std::uint8_t backtracking = 0, single_pass = 1;
+}
 namespace extern_kind {
 inline constexpr std::uint8_t func = 0, global = 1, table = 2, memory = 3;
 }
@@ -107,6 +110,7 @@ using Finalizer = void (*)(void*);
     X(wasm_config_new, Config*, ())                                                                \
     X(wasmtime_config_parallel_compilation_set, void, (Config*, bool))                             \
     X(wasmtime_config_cranelift_opt_level_set, void, (Config*, std::uint8_t))                      \
+    X(wasmtime_config_cranelift_regalloc_algorithm_set, void, (Config*, std::uint8_t))             \
     X(wasmtime_config_cranelift_nan_canonicalization_set, void, (Config*, bool))                   \
     X(wasmtime_config_max_wasm_stack_set, void, (Config*, std::size_t))                            \
     X(wasmtime_config_native_unwind_info_set, void, (Config*, bool))                               \

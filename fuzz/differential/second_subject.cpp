@@ -123,14 +123,23 @@ Val to_second(Context* context, const Value& value) {
     return theirs;
 }
 
-Engine* make_engine(bool canonical_nans, bool consumes_fuel, bool with_gc = false) {
+struct EngineOptions {
+    bool canonical_nans = false;
+    bool consumes_fuel = false;
+    bool compiles_fast = false;
+    bool with_gc = false;
+};
+
+Engine* make_engine(const EngineOptions& options) {
     const Api& a = api();
     Config* const config = a.wasm_config_new();
     a.wasmtime_config_parallel_compilation_set(config, false);
     // Compiling is what costs; the plain code is also the one with less to go wrong.
     a.wasmtime_config_cranelift_opt_level_set(config, 0);
-    a.wasmtime_config_cranelift_nan_canonicalization_set(config, canonical_nans);
-    a.wasmtime_config_consume_fuel_set(config, consumes_fuel);
+    a.wasmtime_config_cranelift_regalloc_algorithm_set(
+        config, options.compiles_fast ? regalloc::single_pass : regalloc::backtracking);
+    a.wasmtime_config_cranelift_nan_canonicalization_set(config, options.canonical_nans);
+    a.wasmtime_config_consume_fuel_set(config, options.consumes_fuel);
     a.wasmtime_config_max_wasm_stack_set(config, stack_bytes_max);
     a.wasmtime_config_native_unwind_info_set(config, false);
     // What wrun's default features leave out.
@@ -141,8 +150,8 @@ Engine* make_engine(bool canonical_nans, bool consumes_fuel, bool with_gc = fals
     a.wasmtime_config_wasm_multi_memory_set(config, false);
     a.wasmtime_config_wasm_memory64_set(config, false);
     a.wasmtime_config_wasm_exceptions_set(config, false);
-    a.wasmtime_config_wasm_gc_set(config, with_gc);
-    a.wasmtime_config_wasm_function_references_set(config, with_gc);
+    a.wasmtime_config_wasm_gc_set(config, options.with_gc);
+    a.wasmtime_config_wasm_function_references_set(config, options.with_gc);
     a.wasmtime_config_wasm_custom_page_sizes_set(config, false);
     a.wasmtime_config_wasm_wide_arithmetic_set(config, false);
     return a.wasm_engine_new_with_config(config);
@@ -151,7 +160,10 @@ Engine* make_engine(bool canonical_nans, bool consumes_fuel, bool with_gc = fals
 class SecondSubject final : public Subject {
 public:
     SecondSubject(bool canonical_nans, u64 fuel)
-        : engine_{make_engine(canonical_nans, fuel != 0)}, fuel_{fuel} {}
+        : engine_{make_engine({.canonical_nans = canonical_nans,
+              .consumes_fuel = fuel != 0,
+              .compiles_fast = fuel != 0 && !canonical_nans})},
+          fuel_{fuel} {}
     ~SecondSubject() override { unload(); }  // the engine lives as long as the process
     SecondSubject(const SecondSubject&) = delete;
     SecondSubject& operator=(const SecondSubject&) = delete;
@@ -457,8 +469,7 @@ std::unique_ptr<Subject> make_second_subject(bool canonical_nans, u64 fuel) {
 }
 
 Verdict second_validates(std::span<const u8> wasm, std::string& why, bool with_gc) {
-    static const std::array<Engine*, 2> engines = {
-        make_engine(false, false), make_engine(false, false, true)};
+    static const std::array<Engine*, 2> engines = {make_engine({}), make_engine({.with_gc = true})};
     Engine* const engine = engines[with_gc ? 1 : 0];
     ErrorBox* const error = api().wasmtime_module_validate(engine, wasm.data(), wasm.size());
     if (error == nullptr) return Verdict::accepted;

@@ -69,7 +69,8 @@ public:
 /// Why there is no second engine; empty when there is one.
 [[nodiscard]] const std::string& second_engine_missing();
 /// With `canonical_nans` every operation that makes a NaN makes the same one. With `fuel` each
-/// round traps with out_of_fuel behind about so many operations.
+/// round traps with out_of_fuel behind about so many operations, and registers are allocated in one
+/// pass unless NaNs are canonical: who finds a difference asks that one as well.
 [[nodiscard]] std::unique_ptr<Subject> make_second_subject(bool canonical_nans, u64 fuel = 0);
 /// The second engine's verdict on the bytes, without compiling them. `with_gc`: garbage collection
 /// and typed references on top of what wrun has.
