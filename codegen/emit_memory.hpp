@@ -251,6 +251,10 @@ void Codegen<Masm>::emit_table_set(TableIndex table) {
     const Operand index_operand = pop();
     const Held from = use(value);
     const Held index = use(index_operand);
+    masm_.store_imm(8,
+        detail::field(
+            table_header(table, Masm::scratch), offsetof(runtime::TableHeader, is_written)),
+        1);
     const Mem element = table_element(table, index.reg, runtime::TrapCode::table_out_of_bounds);
     masm_.store_word(true, element, from.reg);
     release(index);

@@ -254,10 +254,10 @@ private:
         state_.runtime.elems = state_.elem_segments;
     }
     [[nodiscard]] bool fill_table(const ElemSegment& segment) {
-        const Table& table = *state_.tables[segment.table.value];
+        Table& table = *state_.tables[segment.table.value];
         const u64 to = evaluate(state_, segment.offset);
         if (!table.contains(to, segment.item_count)) return false;
-        runtime::Reference* element = table.base() + to;
+        runtime::Reference* element = table.to_write(to, segment.item_count).data();
         for (const ElemItem& item : items(segment))
             *element++ = elem_value(item);
         return true;

@@ -80,7 +80,8 @@ std::string Lister::context_item(u32 offset) const {
         if (offset < area.begin || offset >= area.end) continue;
         const u32 inside = offset - area.begin;
         std::string item = area.name + std::to_string(area.first + inside / area.item_bytes);
-        if (area.has_size) item += inside % area.item_bytes == 0 ? " base" : " size";
+        static constexpr std::string_view words[] = {" base", " size", " is_written", ""};
+        if (area.has_size) item += words[inside % area.item_bytes / sizeof(u64)];
         return item;
     }
     return {};

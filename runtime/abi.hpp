@@ -98,12 +98,16 @@ struct MemoryHeader {
 };
 static_assert(sizeof(MemoryHeader) == 16 && offsetof(MemoryHeader, bytes) == 8);
 
-/// A table as generated code sees it. The base never moves; `size` counts elements.
+/// A table as generated code sees it. The base never moves; `size` counts elements. `is_written` is
+/// set by whatever writes an element, so that a table that nobody wrote need not be reset.
 struct TableHeader {
     Reference* base;
     u64 size;
+    u64 is_written;
+    u64 reserved;
 };
-static_assert(sizeof(TableHeader) == 16 && offsetof(TableHeader, size) == 8);
+static_assert(sizeof(TableHeader) == 32 && offsetof(TableHeader, size) == 8);
+static_assert(offsetof(TableHeader, is_written) == 16);
 
 /// r14. The fixed part; behind it the variable part of ContextLayout.
 struct Context {

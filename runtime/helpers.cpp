@@ -41,7 +41,8 @@ constexpr u64 failed_growth = ~u64{0};
     if (!target.contains(to, count) || !source.contains(from, count)) return false;
     // A table that can hold nothing has no base.
     if (count != 0) {
-        std::memmove(target.base() + to, source.base() + from, count * sizeof(Reference));
+        std::memmove(
+            target.to_write(to, count).data(), source.base() + from, count * sizeof(Reference));
     }
     return true;
 }
@@ -114,11 +115,12 @@ bool memory_init(
 }
 
 bool table_init(Instance& instance, u32 segment, u32 table, u64 to, u64 from, u64 count) noexcept {
-    const Table& target = *instance.tables[table];
+    Table& target = *instance.tables[table];
     const auto source = instance.elem_segment(segment);
     if (!target.contains(to, count) || !fits(from, count, source.size())) return false;
     if (count != 0) {
-        std::memcpy(target.base() + to, source.data() + from, count * sizeof(Reference));
+        std::memcpy(
+            target.to_write(to, count).data(), source.data() + from, count * sizeof(Reference));
     }
     return true;
 }

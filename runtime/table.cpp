@@ -27,8 +27,8 @@ Result<std::unique_ptr<Table>> Table::make(
         WRUN_TRY(os::MappedRegion::reserve(committed_bytes(table->elements_max_)));
     WRUN_TRY(table->reservation_.make_writable(0, committed_bytes(size)));
     if (header != nullptr) table->header_ = header;
-    *table->header_ = {reinterpret_cast<Reference*>(table->reservation_.data()), size};
-    if (init != 0) std::fill_n(table->base(), size, init);
+    *table->header_ = {reinterpret_cast<Reference*>(table->reservation_.data()), size, 0, 0};
+    if (init != 0) std::fill_n(table->header_->base, size, init);
     return table;
 }
 
@@ -45,7 +45,8 @@ std::optional<Reference> Table::get(u64 index) const noexcept {
 
 bool Table::fill(u64 index, Reference value, u64 count) noexcept {
     if (!contains(index, count)) return false;
-    std::fill_n(header_->base + index, count, value);
+    const auto elements = to_write(index, count);
+    std::fill(elements.begin(), elements.end(), value);
     return true;
 }
 
@@ -60,6 +61,21 @@ std::optional<u64> Table::grow(u64 count, Reference init) noexcept {
     if (init != 0) std::fill_n(header_->base + before, count, init);
     header_->size = before + count;
     return before;
+}
+
+Result<void> Table::shrink(u64 size) noexcept {
+    WRUN_CHECK(size <= header_->size);
+    // Zeroing is dearer than a system call and the faults that follow it from some pages on.
+    constexpr u64 zeroed_bytes_max = 16 * os::page_bytes;
+    const u64 kept_bytes = committed_bytes(size);
+    const u64 grown_bytes = committed_bytes(header_->size) - kept_bytes;
+    if (grown_bytes > zeroed_bytes_max) {
+        WRUN_TRY(reservation_.drop(kept_bytes, grown_bytes));
+        header_->size = kept_bytes / sizeof(Reference);
+    }
+    std::fill(header_->base + size, header_->base + header_->size, Reference{0});
+    header_->size = size;
+    return {};
 }
 
 }  // namespace wrun::runtime

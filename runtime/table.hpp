@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "base/os_memory.hpp"
 #include "decoder/types.hpp"
@@ -22,7 +23,7 @@ public:
     Table& operator=(const Table&) = delete;
 
     [[nodiscard]] TableHeader& header() const noexcept { return *header_; }
-    [[nodiscard]] Reference* base() const noexcept { return header_->base; }
+    [[nodiscard]] const Reference* base() const noexcept { return header_->base; }
     [[nodiscard]] u64 size() const noexcept { return header_->size; }
     /// With the current size as minimum: what import matching asks (spec: §4.5.3).
     [[nodiscard]] TableType type() const noexcept;
@@ -34,8 +35,18 @@ public:
     /// False, and nothing is written, when a place lies outside.
     [[nodiscard]] bool set(u64 index, Reference value) noexcept { return fill(index, value, 1); }
     [[nodiscard]] bool fill(u64 index, Reference value, u64 count) noexcept;
+    /// [index, index + count), which contains() has found inside, to be written.
+    [[nodiscard]] std::span<Reference> to_write(u64 index, u64 count) noexcept {
+        header_->is_written |= u64{count != 0};
+        return {header_->base + index, count};
+    }
     /// The size before; nothing when the type, the bound or the system refuses.
     [[nodiscard]] std::optional<u64> grow(u64 count, Reference init) noexcept;
+    /// Takes back what it has grown by beyond `size`; the elements below are as they are.
+    [[nodiscard]] Result<void> shrink(u64 size) noexcept;
+    /// Whether an element may have been written since the flag was cleared.
+    [[nodiscard]] bool is_written() const noexcept { return header_->is_written != 0; }
+    void clear_is_written() noexcept { header_->is_written = 0; }
 
 private:
     Table() = default;

@@ -61,7 +61,8 @@ TEST(Abi, DocumentHasTheNumbersOfTheHeader) {
         "A slot is " + bytes(slot_bytes),
         bytes(sizeof(FuncRecord)) + ": code, context, type id",
         "The fixed part is `runtime::Context` (" + bytes(sizeof(Context)) + ")",
-        "global cells (" + bytes(sizeof(MemoryHeader)) + " each)",
+        "headers (" + bytes(sizeof(MemoryHeader)) + "), table headers (" +
+            bytes(sizeof(TableHeader)) + ") and global cells (" + bytes(global_cell_bytes) + ")",
         "An entry is " + bytes(jump_table_entry_bytes),
         kib(stack_guard_bytes) + " of guard",
         "A frame below " + kib(probe_frame_bytes) + " needs no check",
@@ -69,8 +70,6 @@ TEST(Abi, DocumentHasTheNumbersOfTheHeader) {
     for (const std::string& sentence : sentences) {
         EXPECT_NE(text.find(sentence), std::string::npos) << sentence;
     }
-    static_assert(global_cell_bytes == sizeof(MemoryHeader));
-    static_assert(sizeof(TableHeader) == sizeof(MemoryHeader));
 }
 
 TEST(Abi, RowsKeepWhatTheyAreGiven) {
