@@ -303,10 +303,10 @@ public:
     [[nodiscard]] static std::optional<u64> grow(runtime::Memory* memory, u64 pages) noexcept;
 
     struct State;
+    explicit Store(std::unique_ptr<State> state) noexcept;
     [[nodiscard]] State& state() noexcept { return *state_; }
 
 private:
-    explicit Store(std::unique_ptr<State> state) noexcept;
     std::unique_ptr<State> state_;
 };
 

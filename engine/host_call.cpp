@@ -78,21 +78,25 @@ HostResult call_host(const HostFunction& function, Instance* instance, std::span
 }
 
 runtime::FuncRecord* Store::make_function(const FuncType& type, HostCallback callback, void* env) {
-    const runtime::TypeRegistry& types = state_->engine->state().types;
     const auto id = state_->engine->state().types.add_function(type.params, type.results);
     // Only an engine that has met tens of millions of types has no room for another.
     WRUN_CHECK(id.ok());
-    HostFunction& function = state_->host_functions.emplace_back();
+    return make_host_function(*this, id.value(), callback, env);
+}
+
+runtime::FuncRecord* make_host_function(
+    Store& store, u32 type_id, HostCallback callback, void* env) {
+    HostFunction& function = store.state().host_functions.emplace_back();
     function.dispatch = dispatch;
-    function.store = this;
+    function.store = &store;
     function.callback = callback;
     function.env = env;
-    function.type = &types[id.value()];
+    function.type = &store.state().engine->state().types[type_id];
     function.record = {
         .code = nullptr,
         .context =
             reinterpret_cast<runtime::Context*>(static_cast<runtime::HostFunction*>(&function)),
-        .type_id = id.value(),
+        .type_id = type_id,
         .func_index = 0,
         .stack_arg_slots = static_cast<u16>(function.type->stack_arg_slots),
         .flags = runtime::FuncRecord::flag_host,

@@ -88,6 +88,25 @@ GuestMemory Instance::memory() const noexcept {
     return Store::view(state_->memories.front());
 }
 
+void Instance::State::use_dropped_words() noexcept {
+    const std::span words{dropped_words};
+    const u64 data_words = DroppedSet::word_count(decoded().data.size());
+    runtime.dropped_data = DroppedSet{words.first(data_words)};
+    runtime.dropped_elems = DroppedSet{words.subspan(data_words)};
+}
+
+void fill_context(Instance::State& state, Instance* instance) noexcept {
+    const Module::State& module = state.module_state();
+    runtime::Context& context = state.block.context();
+    context.type_ids = module.type_ids.data();
+    context.switch_call = wrun_switch_call;
+    context.helper_call = wrun_helper_call;
+    context.image = &module.image->view();
+    context.instance = &state.runtime;
+    state.runtime.context = &context;
+    state.runtime.owner = instance;
+}
+
 // ---- making one
 // ----------------------------------------------------------------------------------
 
@@ -109,17 +128,10 @@ public:
         }
         return {};
     }
-    void fill_context(Instance* instance) {
+    void use_stack() {
         runtime::Context& context = state_.block.context();
-        context.type_ids = module_.type_ids.data();
-        context.switch_call = wrun_switch_call;
-        context.helper_call = wrun_helper_call;
         context.results = store_.state().stack.results();
         context.stack_limit = store_.state().stack.limit();
-        context.image = &module_.image->view();
-        context.instance = &state_.runtime;
-        state_.runtime.context = &context;
-        state_.runtime.owner = instance;
     }
     void make_records() {
         state_.records.reserve(decoded_.escaping_functions.size());
@@ -172,9 +184,7 @@ public:
     void make_segments() {
         const u64 data_words = DroppedSet::word_count(decoded_.data.size());
         state_.dropped_words.resize(data_words + DroppedSet::word_count(decoded_.elems.size()));
-        const std::span words{state_.dropped_words};
-        state_.runtime.dropped_data = DroppedSet{words.first(data_words)};
-        state_.runtime.dropped_elems = DroppedSet{words.subspan(data_words)};
+        state_.use_dropped_words();
         state_.runtime.data = module_.data_segments;
         make_elem_values();
     }
@@ -282,7 +292,8 @@ Result<Store::Instantiated> Store::instantiate(
     Instantiation steps{*this, state};
     WRUN_TRY(steps.make_block());
     WRUN_TRY(steps.resolve_imports(linker));
-    steps.fill_context(instance.get());
+    fill_context(state, instance.get());
+    steps.use_stack();
     steps.make_records();
     steps.make_globals();
     WRUN_TRY(steps.make_tables());

@@ -139,6 +139,8 @@ struct Instance::State {
         FuncIndex func, runtime::FuncRecord& room) const noexcept;
     [[nodiscard]] runtime::FuncRecord make_record(FuncIndex func) const noexcept;
     [[nodiscard]] Extern item(ExternKind kind, u32 index) const noexcept;
+    /// Shows the helpers where `dropped_words` lies.
+    void use_dropped_words() noexcept;
 };
 
 struct Linker::State {
@@ -152,6 +154,13 @@ struct Linker::State {
     [[nodiscard]] const Definition* find(
         std::string_view module, std::string_view field) const noexcept;
 };
+
+/// A function of the host in `store`, of a canonical type.
+[[nodiscard]] runtime::FuncRecord* make_host_function(
+    Store& store, u32 type_id, HostCallback callback, void* env);
+
+/// The fixed part of a context but the stack, which comes with a run or a store.
+void fill_context(Instance::State& state, Instance* instance) noexcept;
 
 /// What an import of `module` resolves to in `store`; an error names the import by its offset.
 [[nodiscard]] Result<Extern> resolve_import(
