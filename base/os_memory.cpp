@@ -25,7 +25,8 @@ MappedRegion& MappedRegion::operator=(MappedRegion&& other) noexcept {
 }
 
 MappedRegion::~MappedRegion() {
-    if (data_ != nullptr) WRUN_CHECK(munmap(data_, size_) == 0);
+    // The system may refuse to split a mapping. What stays is nobody's any more.
+    if (data_ != nullptr) (void)munmap(data_, size_);
 }
 
 Result<MappedRegion> MappedRegion::map(u64 bytes, int protection, int flags, int file) noexcept {
@@ -68,24 +69,27 @@ Result<void> MappedRegion::make_writable(u64 offset, u64 bytes) noexcept {
     return {};
 }
 
-Result<void> MappedRegion::map_private(u64 offset, u64 bytes, int file) noexcept {
+Result<void> MappedRegion::replace(
+    u64 offset, u64 bytes, int protection, int flags, int file) noexcept {
     check_range(offset, bytes);
     if (bytes == 0) return {};
-    if (mmap(data_ + offset, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file, 0) ==
+    if (mmap(data_ + offset, bytes, protection, MAP_PRIVATE | MAP_FIXED | flags, file, 0) ==
         MAP_FAILED) {
         return out_of_memory();
     }
     return {};
 }
 
+Result<void> MappedRegion::map_private(u64 offset, u64 bytes, int file) noexcept {
+    return replace(offset, bytes, PROT_READ | PROT_WRITE, 0, file);
+}
+
+Result<void> MappedRegion::map_zeros(u64 offset, u64 bytes) noexcept {
+    return replace(offset, bytes, PROT_READ | PROT_WRITE, MAP_ANONYMOUS, -1);
+}
+
 Result<void> MappedRegion::close(u64 offset, u64 bytes) noexcept {
-    check_range(offset, bytes);
-    if (bytes == 0) return {};
-    if (mmap(data_ + offset, bytes, PROT_NONE,
-            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED) {
-        return out_of_memory();
-    }
-    return {};
+    return replace(offset, bytes, PROT_NONE, MAP_ANONYMOUS | MAP_NORESERVE, -1);
 }
 
 Result<void> MappedRegion::drop(u64 offset, u64 bytes) noexcept {

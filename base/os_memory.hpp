@@ -33,6 +33,8 @@ public:
     /// Replaces [offset, offset + bytes) by a private copy of a file's first bytes, readable and
     /// writable; both are multiples of a page. What was there is gone.
     [[nodiscard]] Result<void> map_private(u64 offset, u64 bytes, int file) noexcept;
+    /// Replaces [offset, offset + bytes) by zeros, readable and writable.
+    [[nodiscard]] Result<void> map_zeros(u64 offset, u64 bytes) noexcept;
     /// Makes [offset, offset + bytes) what reserve() gave: no access, no memory.
     [[nodiscard]] Result<void> close(u64 offset, u64 bytes) noexcept;
     /// Forgets what was written to [offset, offset + bytes): the file's bytes again, or zeros.
@@ -48,6 +50,8 @@ private:
     MappedRegion(u8* data, u64 size) noexcept : data_{data}, size_{size} {}
     [[nodiscard]] static Result<MappedRegion> map(
         u64 bytes, int protection, int flags, int file) noexcept;
+    [[nodiscard]] Result<void> replace(
+        u64 offset, u64 bytes, int protection, int flags, int file) noexcept;
     void check_range(u64 offset, u64 bytes) const noexcept;
 
     u8* data_ = nullptr;

@@ -2,6 +2,7 @@
 #include "runtime/memory.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/limits.hpp"
 
@@ -21,22 +22,53 @@ u64 type_bytes_max(const Limits& limits) noexcept {
 
 Result<std::unique_ptr<Memory>> Memory::make(
     const MemoryType& type, u64 bytes_max, MemoryHeader* header) {
-    std::unique_ptr<Memory> memory{new Memory};
-    memory->type_ = type;
-    memory->bytes_max_ = std::min(type_bytes_max(type.limits), bytes_max);
+    auto memory = WRUN_TRY(reserve(type, bytes_max));
     if (type.limits.min > memory->bytes_max_ / limits::wasm_page_bytes) {
         return Error{ErrorCode::memory_limit};
     }
+    const u64 bytes = type.limits.min * limits::wasm_page_bytes;
+    WRUN_TRY(memory->reservation_.make_writable(0, bytes));
+    memory->header_->bytes = bytes;
+    memory->become(type, bytes_max, header);
+    return memory;
+}
+
+Result<std::unique_ptr<Memory>> Memory::reserve(
+    const MemoryType& type, u64 bytes_max, MemoryBudget* budget) {
+    std::unique_ptr<Memory> memory{new Memory};
+    memory->become(type, bytes_max, nullptr);
+    memory->budget_ = budget;
     // A 64-bit memory is accessed with explicit checks; its guard only has to catch what lies
     // across the end.
     const u64 reserved = type.limits.is_64 ? memory->bytes_max_ + limits::wasm_page_bytes
                                            : memory32_reservation_bytes;
     memory->reservation_ = WRUN_TRY(os::MappedRegion::reserve(reserved));
-    const u64 bytes = type.limits.min * limits::wasm_page_bytes;
-    WRUN_TRY(memory->reservation_.make_writable(0, bytes));
-    if (header != nullptr) memory->header_ = header;
-    *memory->header_ = {memory->reservation_.data(), bytes};
+    memory->header_->base = memory->reservation_.data();
     return memory;
+}
+
+Memory::~Memory() {
+    if (budget_ != nullptr) budget_->give_back(charged_bytes_);
+}
+
+void Memory::become(const MemoryType& type, u64 bytes_max, MemoryHeader* header) noexcept {
+    type_ = type;
+    bytes_max_ = std::min(type_bytes_max(type.limits), bytes_max);
+    MemoryHeader& next = header == nullptr ? own_header_ : *header;
+    next = *header_;
+    header_ = &next;
+}
+
+/// Counts as so many bytes from now on; false, and as many as before, when the budget has no more.
+bool Memory::charge(u64 bytes) noexcept {
+    if (budget_ == nullptr) return true;
+    if (bytes > charged_bytes_) {
+        if (!budget_->take(bytes - charged_bytes_)) return false;
+    } else {
+        budget_->give_back(charged_bytes_ - bytes);
+    }
+    charged_bytes_ = bytes;
+    return true;
 }
 
 u64 Memory::pages() const noexcept {
@@ -53,30 +85,36 @@ std::optional<u64> Memory::grow(u64 pages) noexcept {
     const u64 before = header_->bytes;
     if (pages > (bytes_max_ - before) / limits::wasm_page_bytes) return std::nullopt;
     const u64 added = pages * limits::wasm_page_bytes;
-    if (!reservation_.make_writable(before, added).ok()) return std::nullopt;
+    if (!charge(before + added)) return std::nullopt;
+    if (!reservation_.make_writable(before, added).ok()) {
+        (void)charge(before);
+        return std::nullopt;
+    }
     header_->bytes = before + added;
     return before / limits::wasm_page_bytes;
 }
 
 Result<void> Memory::bind(const MemoryImage& image, u64 bytes) noexcept {
+    const u64 before = std::exchange(header_->bytes, 0);
     if (bytes > bytes_max_ || image.bytes() > bytes) return Error{ErrorCode::memory_limit};
-    WRUN_TRY(reservation_.close(0, std::max(header_->bytes, bytes)));
-    header_->bytes = 0;
+    if (!charge(std::max(before, bytes))) return Error{ErrorCode::pool_memory_limit};
+    // Whatever may be accessed is mapped anew, so nothing of what was there can be left.
     if (image.file() >= 0) {
         WRUN_TRY(reservation_.map_private(0, image.bytes(), image.file()));
-        WRUN_TRY(reservation_.make_writable(image.bytes(), bytes - image.bytes()));
+        WRUN_TRY(reservation_.map_zeros(image.bytes(), bytes - image.bytes()));
     } else {
-        WRUN_TRY(reservation_.make_writable(0, bytes));
+        WRUN_TRY(reservation_.map_zeros(0, bytes));
         std::copy_n(image.data(), image.bytes(), reservation_.data());
     }
-    header_->bytes = bytes;
-    return {};
+    header_->bytes = std::max(before, bytes);
+    return shrink(bytes);
 }
 
 Result<void> Memory::shrink(u64 bytes) noexcept {
     WRUN_CHECK(bytes <= header_->bytes);
     WRUN_TRY(reservation_.close(bytes, header_->bytes - bytes));
     header_->bytes = bytes;
+    (void)charge(bytes);
     return {};
 }
 

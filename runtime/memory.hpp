@@ -4,6 +4,7 @@
 // the owner says.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 
@@ -14,14 +15,41 @@
 
 namespace wrun::runtime {
 
+/// What memories that count against the same limit may have together. Thread-safe.
+class MemoryBudget {
+public:
+    explicit MemoryBudget(u64 bytes_max) noexcept : bytes_max_{bytes_max} {}
+    /// False, and nothing is taken, when there is not so much.
+    [[nodiscard]] bool take(u64 bytes) noexcept {
+        u64 used = used_.load(std::memory_order_relaxed);
+        do {
+            if (bytes > bytes_max_ - used) return false;
+        } while (!used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
+        return true;
+    }
+    void give_back(u64 bytes) noexcept { used_.fetch_sub(bytes, std::memory_order_relaxed); }
+    [[nodiscard]] u64 used() const noexcept { return used_.load(std::memory_order_relaxed); }
+
+private:
+    u64 bytes_max_;
+    std::atomic<u64> used_ = 0;
+};
+
 class Memory {
 public:
     /// `bytes_max` bounds what the memory may ever hold, whatever its type says. `header`, when
     /// given, is borrowed and filled; it must outlive the memory.
     [[nodiscard]] static Result<std::unique_ptr<Memory>> make(
         const MemoryType& type, u64 bytes_max, MemoryHeader* header = nullptr);
+    /// One of no bytes, to be bound. What it holds counts against `budget`, which outlives it.
+    [[nodiscard]] static Result<std::unique_ptr<Memory>> reserve(
+        const MemoryType& type, u64 bytes_max, MemoryBudget* budget = nullptr);
+    ~Memory();
     Memory(const Memory&) = delete;
     Memory& operator=(const Memory&) = delete;
+
+    /// Gives a memory, which must be bound next, another type, bound and header (null: its own).
+    void become(const MemoryType& type, u64 bytes_max, MemoryHeader* header) noexcept;
 
     [[nodiscard]] MemoryHeader& header() const noexcept { return *header_; }
     [[nodiscard]] u8* base() const noexcept { return header_->base; }
@@ -58,12 +86,15 @@ public:
 
 private:
     Memory() = default;
+    [[nodiscard]] bool charge(u64 bytes) noexcept;
 
     os::MappedRegion reservation_;
     MemoryHeader own_header_{};
     MemoryHeader* header_ = &own_header_;
     MemoryType type_;
     u64 bytes_max_ = 0;  // of type and bound, the smaller
+    MemoryBudget* budget_ = nullptr;
+    u64 charged_bytes_ = 0;
 };
 
 }  // namespace wrun::runtime
