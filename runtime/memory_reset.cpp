@@ -1,35 +1,84 @@
 // See memory_reset.hpp.
 #include "runtime/memory_reset.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 
 namespace wrun::runtime {
 
+namespace {
+
+/// Faults of this thread as they were counted last. Counting is a system call, and what has
+/// happened since can only make us look once too often.
+constinit thread_local std::optional<u64> counted_faults;
+
+/// A child of fork() counts from zero, and its writes fault on pages that its parent has written.
+constinit u32 process_generation = 0;
+
+void watch_forks() noexcept {
+    static constinit std::once_flag once;
+    std::call_once(once, [] {
+        (void)pthread_atfork(nullptr, nullptr, [] {
+            ++process_generation;
+            counted_faults.reset();
+        });
+    });
+}
+
+}  // namespace
+
+// ---- knowing that there is nothing to find -----------------------------------------------------
+
+void FaultGate::begin() noexcept {
+    if (!counted_faults) counted_faults = os::thread_fault_count();
+    faults_ = counted_faults;
+    thread_ = &counted_faults;
+    process_generation_ = process_generation;
+}
+
+bool FaultGate::end() noexcept {
+    const std::optional<u64> before = std::exchange(faults_, std::nullopt);
+    counted_faults = os::thread_fault_count();
+    const bool is_quiet = before && counted_faults && *before == *counted_faults &&
+                          thread_ == &counted_faults && process_generation_ == process_generation;
+    // Looking takes faults itself: the next run shall not pay for them.
+    if (!is_quiet) counted_faults.reset();
+    return is_quiet;
+}
+
+PageFinder::PageFinder(std::optional<os::PageScanner::Way> way) noexcept {
+    watch_forks();
+    auto scanner = os::PageScanner::open(way);
+    if (!scanner.ok()) return;
+    scanner_ = std::move(scanner).take();
+    works_ = true;
+}
+
+Result<std::span<const os::PageRun>> PageFinder::find(const u8* begin, u64 bytes) {
+    found_.clear();
+    if (!works_) return Error{ErrorCode::page_map};
+    WRUN_TRY(scanner_.find_private(begin, bytes, found_));
+    return std::span<const os::PageRun>{found_};
+}
+
+// ---- resetting ---------------------------------------------------------------------------------
+
 Result<MemoryReset> MemoryReset::bind(Memory& memory, const MemoryImage& image, u64 bytes,
-    std::optional<ResetWay> way, std::optional<os::PageScanner::Way> look) {
+    bool can_look, std::optional<ResetWay> way) {
     WRUN_TRY(memory.bind(image, bytes));
     MemoryReset reset{memory, image, bytes};
-    reset.way_ = way.value_or(bytes <= copied_bytes_max ? ResetWay::copy : ResetWay::learned);
+    reset.way_ = way.value_or(ResetWay::learned);
+    const bool can_learn = can_look && memory.refuse_huge_pages().ok();
+    if (reset.way_ == ResetWay::learned && !can_learn) reset.way_ = ResetWay::drop;
     // A copy of the image that cannot be mapped again cannot be dropped either.
     if (image.bytes() != 0 && image.file() < 0) reset.way_ = ResetWay::copy;
-    if (reset.way_ == ResetWay::learned) {
-        auto scanner = os::PageScanner::open(look);
-        if (scanner.ok() && memory.refuse_huge_pages().ok()) {
-            reset.scanner_ = std::move(scanner).take();
-            reset.hot_.reserve(hot_pages_max);
-        } else {
-            reset.way_ = ResetWay::drop;
-        }
-    }
     return reset;
 }
 
-void MemoryReset::begin() noexcept {
-    if (way_ == ResetWay::learned) faults_ = os::thread_fault_count();
-}
-
-bool MemoryReset::end() {
+bool MemoryReset::reset(PageFinder& finder, bool is_quiet) {
     ++stats_.resets;
     if (memory_->bytes() != bytes_) {
         ++stats_.shrinks;
@@ -44,10 +93,7 @@ bool MemoryReset::end() {
         copy_all();
         return true;
     }
-    const std::optional<u64> faults = os::thread_fault_count();
-    const bool is_known = faults && faults_ && *faults == *faults_;
-    faults_.reset();  // a run that did not begin knows nothing
-    if (!is_known && !look().ok()) {
+    if (!is_quiet && !look(finder).ok()) {
         hot_.clear();
         return drop_all().ok();
     }
@@ -58,12 +104,11 @@ bool MemoryReset::end() {
 }
 
 /// Every private page becomes hot, or is dropped where there are too many.
-Result<void> MemoryReset::look() {
+Result<void> MemoryReset::look(PageFinder& finder) {
     ++stats_.looks;
-    found_.clear();
-    WRUN_TRY(scanner_.find_private(memory_->base(), bytes_, found_));
+    const auto found = WRUN_TRY(finder.find(memory_->base(), bytes_));
     hot_.clear();
-    for (const os::PageRun& run : found_) {
+    for (const os::PageRun& run : found) {
         const u32 kept = std::min(run.count, hot_pages_max - static_cast<u32>(hot_.size()));
         for (u32 i = 0; i < kept; ++i)
             hot_.push_back(run.first + i);

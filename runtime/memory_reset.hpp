@@ -4,15 +4,14 @@
 //   drop     give back every written page; each costs the next run a fault. The reference for tests
 //   learned  copy the pages that runs were seen to write, and look for new ones only when the
 //            thread that ran the guest took a page fault: in steady state no page table changes
-//   copy     copy the whole memory: for small ones
+//   copy     copy the whole memory: where the system does not tell which pages were written
 //
 // What makes `learned` right, and what every other part must keep:
 //   - Every page that is private to this memory is hot, or was dropped. So a page leaves the hot
-//   set
-//     only by being dropped, and a failed look drops everything.
+//     set only by being dropped, and a failed look drops everything.
 //   - A page becomes private by a write, and that by a fault on the writing thread: only the thread
-//     between begin() and end() may write to the memory, host functions included. No other thread,
-//     no asynchronous I/O, no MADV_POPULATE_WRITE.
+//     between FaultGate::begin() and end() may write to the memory, host functions included. No
+//     other thread, no asynchronous I/O, no MADV_POPULATE_WRITE.
 //   - Huge pages would make pages writable that nobody touched: they are refused after each mapping
 //     and each growth; where the system does not refuse them the memory falls to `drop`.
 //   - A page that was swapped out is as private as one that is present.
@@ -30,6 +29,37 @@ namespace wrun::runtime {
 
 enum class ResetWay : u8 { drop, learned, copy };
 
+/// Tells whether a thread can have made a page private between two moments: it cannot without a
+/// page fault.
+class FaultGate {
+public:
+    /// Before a guest runs, on its thread.
+    void begin() noexcept;
+    /// After it has run. False when there was a fault, when it was another thread or process that
+    /// began, or when the system does not tell.
+    [[nodiscard]] bool end() noexcept;
+
+private:
+    std::optional<u64> faults_;  // of the thread when the run began, or earlier
+    const void* thread_ = nullptr;
+    u32 process_generation_ = 0;
+};
+
+/// What one thread needs to look at memories.
+class PageFinder {
+public:
+    explicit PageFinder(std::optional<os::PageScanner::Way> way = std::nullopt) noexcept;
+    /// Whether the system tells at all.
+    [[nodiscard]] bool works() const noexcept { return works_; }
+    /// The private pages of [begin, begin + bytes), ascending; they hold until the next call.
+    [[nodiscard]] Result<std::span<const os::PageRun>> find(const u8* begin, u64 bytes);
+
+private:
+    os::PageScanner scanner_;
+    bool works_ = false;
+    std::vector<os::PageRun> found_;
+};
+
 struct ResetStats {
     u64 resets = 0;
     u64 looks = 0;  // at the page map
@@ -43,21 +73,17 @@ public:
     /// Hot pages beyond this many are dropped instead: a guest must not buy memory or time for
     /// ever.
     static constexpr u32 hot_pages_max = 256;
-    /// Memories up to this size are copied whole unless told otherwise.
-    static constexpr u64 copied_bytes_max = 64 * 1024;
 
     /// Binds `memory` to the image with `bytes` of size. Both are borrowed for the reset's life.
-    /// `way`: what to prefer; the best for the size when not given. `look`: how to look at pages.
+    /// `can_look`: whether whoever resets has a PageFinder that works.
     [[nodiscard]] static Result<MemoryReset> bind(Memory& memory, const MemoryImage& image,
-        u64 bytes, std::optional<ResetWay> way = std::nullopt,
-        std::optional<os::PageScanner::Way> look = std::nullopt);
+        u64 bytes, bool can_look, std::optional<ResetWay> way = std::nullopt);
 
     MemoryReset() = default;
 
-    /// Before a guest runs, on its thread.
-    void begin() noexcept;
-    /// After it has run, on the same thread. False: the memory must not be used again.
-    [[nodiscard]] bool end();
+    /// After a run. `is_quiet`: the run's FaultGate has seen no fault. False: the memory must not
+    /// be used again.
+    [[nodiscard]] bool reset(PageFinder& finder, bool is_quiet);
 
     [[nodiscard]] ResetWay way() const noexcept { return way_; }
     [[nodiscard]] const ResetStats& stats() const noexcept { return stats_; }
@@ -67,7 +93,7 @@ private:
     MemoryReset(Memory& memory, const MemoryImage& image, u64 bytes) noexcept
         : memory_{&memory}, image_{&image}, bytes_{bytes} {}
 
-    [[nodiscard]] Result<void> look();
+    [[nodiscard]] Result<void> look(PageFinder& finder);
     [[nodiscard]] Result<void> drop_all() noexcept;
     void copy_page(u32 page) noexcept;
     void copy_all() noexcept;
@@ -76,10 +102,7 @@ private:
     const MemoryImage* image_ = nullptr;
     u64 bytes_ = 0;
     ResetWay way_ = ResetWay::drop;
-    os::PageScanner scanner_;
-    std::optional<u64> faults_;  // of the thread when the run began
-    std::vector<u32> hot_;       // ascending
-    std::vector<os::PageRun> found_;
+    std::vector<u32> hot_;  // ascending
     ResetStats stats_;
 };
 

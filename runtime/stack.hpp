@@ -20,6 +20,11 @@ public:
     GuestStack() = default;
     /// `bytes` is brought between the two bounds and up to pages.
     [[nodiscard]] static Result<GuestStack> make(u64 bytes);
+    [[nodiscard]] static u64 rounded(u64 bytes) noexcept;
+
+    [[nodiscard]] u64 bytes() const noexcept { return bytes_; }
+    /// Gives back the pages that only a deep run needs. Nobody runs on it.
+    void trim() noexcept;
 
     [[nodiscard]] u64 low() const noexcept { return reinterpret_cast<u64>(region_.data()); }
     [[nodiscard]] u64 limit() const noexcept { return low() + stack_guard_bytes; }
