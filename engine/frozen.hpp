@@ -1,0 +1,53 @@
+// What a template keeps of the instance that it froze, for the files of this folder. Plain data
+// without an address of an instance; a slot makes its own instance of it.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/state.hpp"
+#include "engine/template.hpp"
+#include "runtime/memory_image.hpp"
+
+namespace wrun::engine {
+
+/// A reference without an instance: 0 is null, then come the module's imported functions, then its
+/// escaping ones in escape order.
+using FrozenReference = u32;
+
+struct FrozenMemory {
+    MemoryType type;
+    std::shared_ptr<const runtime::MemoryImage> image;
+    u64 bytes = 0;
+};
+
+struct FrozenTable {
+    TableType type;
+    std::vector<FrozenReference> elements;
+};
+
+struct FrozenGlobal {
+    GlobalType type;
+    std::array<u64, 2> cell{};      // of a number
+    FrozenReference reference = 0;  // of a reference
+};
+
+struct FrozenImport {
+    u32 type_id = 0;
+    HostCallback callback = nullptr;
+    void* env = nullptr;
+};
+
+struct Template::State {
+    std::shared_ptr<const Module> module;
+    TemplateOptions options;
+    std::vector<FrozenImport> imports;  // functions, in import order
+    std::vector<FrozenMemory> memories;
+    std::vector<FrozenTable> tables;
+    std::vector<FrozenGlobal> globals;
+    std::vector<u64> dropped_words;
+    std::vector<runtime::FuncRecord> records;  // of escaping functions; no context yet
+    std::vector<FrozenReference> elem_values;  // of passive segments, one after the other
+};
+
+}  // namespace wrun::engine

@@ -1,0 +1,229 @@
+// Slot: binding, which is instantiation from what is frozen, and reset.
+#include "engine/slot.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace wrun::engine {
+
+namespace {
+
+/// Dense memories and those of 64 bits reserve what they need; all others are alike.
+[[nodiscard]] bool can_take_over(const MemoryType& type) noexcept {
+    return !type.limits.is_64;
+}
+
+}  // namespace
+
+Slot::~Slot() {
+    unbind();
+}
+
+// ---- binding -----------------------------------------------------------------------------------
+
+Result<void> Slot::bind(std::shared_ptr<const Template> to, bool can_look) {
+    unbind();
+    template_ = std::move(to);
+    const Module::State& module = from().module->state();
+    auto store = std::make_unique<Store::State>();
+    store->engine = &engine_;
+    store->options = from().options.store;
+    store_ = std::make_unique<Store>(std::move(store));
+
+    auto owned = std::make_unique<Instance::State>();
+    owned->store = store_.get();
+    owned->module = from().module;
+    owned->block = WRUN_TRY(ContextBlock::make(module.layout.total_bytes));
+    instance_ =
+        store_->state().instances.emplace_back(std::make_unique<Instance>(std::move(owned))).get();
+    fill_context(state(), instance_);
+    make_imports();
+    make_records();
+    make_globals();
+    WRUN_TRY(make_tables());
+    WRUN_TRY(make_memories(can_look));
+    make_segments();
+    pristine_ = WRUN_TRY(ContextBlock::make(module.layout.total_bytes));
+    std::memcpy(&pristine_.context(), &state().block.context(), module.layout.total_bytes);
+    return {};
+}
+
+/// Address space is kept: reserving and giving it back costs more than all the rest.
+void Slot::unbind() noexcept {
+    if (instance_ != nullptr) {
+        for (auto& memory : state().own_memories) {
+            if (!can_take_over(memory->type())) continue;
+            memory->become(memory->type(), 0, nullptr);
+            memories_.push_back(std::move(memory));
+        }
+    }
+    resets_.clear();
+    instance_ = nullptr;
+    store_.reset();
+    template_.reset();
+}
+
+runtime::Reference Slot::reference(FrozenReference frozen) const noexcept {
+    if (frozen == 0) return 0;
+    const u32 imported = static_cast<u32>(from().imports.size());
+    const u32 position = frozen - 1;
+    const auto* const record = position < imported ? state().imported_functions()[position]
+                                                   : &state().records[position - imported];
+    return reinterpret_cast<runtime::Reference>(record);
+}
+
+void Slot::make_imports() {
+    runtime::FuncRecord** function = state().imported_functions();
+    for (const FrozenImport& import : from().imports)
+        *function++ = make_host_function(*store_, import.type_id, import.callback, import.env);
+}
+
+void Slot::make_records() {
+    state().records = from().records;
+    for (runtime::FuncRecord& record : state().records)
+        record.context = &state().block.context();
+    state().block.context().records = state().records.data();
+}
+
+void Slot::make_globals() {
+    u8* cell = state().block.at<u8>(from().module->state().layout.globals);
+    state().own_globals.reserve(from().globals.size());
+    for (const FrozenGlobal& global : from().globals) {
+        auto* const words = reinterpret_cast<u64*>(cell);
+        std::copy(global.cell.begin(), global.cell.end(), words);
+        if (global.type.type.is_ref()) words[0] = reference(global.reference);
+        state().own_globals.push_back({global.type, words});
+        state().globals.push_back(&state().own_globals.back());
+        cell += runtime::global_cell_bytes;
+    }
+}
+
+Result<void> Slot::make_tables() {
+    auto* header = state().block.at<runtime::TableHeader>(from().module->state().layout.tables);
+    const u64 elements_max = from().options.store.table_elements_max;
+    for (const FrozenTable& frozen : from().tables) {
+        state().own_tables.push_back(
+            WRUN_TRY(runtime::Table::make(frozen.type, elements_max, 0, header++)));
+        runtime::Table& table = *state().own_tables.back();
+        fill(table, frozen);
+        state().tables.push_back(&table);
+    }
+    state().runtime.tables = state().tables;
+    return {};
+}
+
+void Slot::fill(runtime::Table& table, const FrozenTable& frozen) const noexcept {
+    if (frozen.elements.empty()) return;
+    runtime::Reference* element = table.to_write(0, frozen.elements.size()).data();
+    for (const FrozenReference item : frozen.elements)
+        *element++ = reference(item);
+    table.clear_is_written();
+}
+
+Result<void> Slot::make_memories(bool can_look) {
+    auto* header = state().block.at<runtime::MemoryHeader>(from().module->state().layout.memories);
+    const u64 bytes_max = from().options.store.memory_bytes_max;
+    for (const FrozenMemory& frozen : from().memories) {
+        std::unique_ptr<runtime::Memory> memory;
+        if (!memories_.empty() && can_take_over(frozen.type)) {
+            memory = std::move(memories_.back());
+            memories_.pop_back();
+        } else {
+            memory = WRUN_TRY(runtime::Memory::reserve(frozen.type, bytes_max, &budget_));
+        }
+        memory->become(frozen.type, bytes_max, header++);
+        resets_.push_back(WRUN_TRY(runtime::MemoryReset::bind(
+            *memory, *frozen.image, frozen.bytes, can_look, from().options.reset)));
+        state().memories.push_back(memory.get());
+        state().own_memories.push_back(std::move(memory));
+    }
+    state().runtime.memories = state().memories;
+    if (!state().memories.empty()) {
+        state().block.context().memory_base = state().memories.front()->base();
+    }
+    return {};
+}
+
+void Slot::make_segments() {
+    const wrun::Module& decoded = state().decoded();
+    state().dropped_words = from().dropped_words;
+    state().use_dropped_words();
+    state().runtime.data = state().module_state().data_segments;
+    state().elem_values.reserve(from().elem_values.size());
+    for (const FrozenReference value : from().elem_values)
+        state().elem_values.push_back(reference(value));
+    state().elem_segments.resize(decoded.elems.size());
+    const runtime::Reference* values = state().elem_values.data();
+    for (u32 i = 0; i < decoded.elems.size(); ++i) {
+        if (decoded.elems[i].mode != SegmentMode::passive) continue;
+        state().elem_segments[i] = std::span{values, decoded.elems[i].item_count};
+        values += decoded.elems[i].item_count;
+    }
+    state().runtime.elems = state().elem_segments;
+}
+
+// ---- running and resetting ---------------------------------------------------------------------
+
+void Slot::begin(runtime::GuestStack stack, void* host_data) noexcept {
+    Store::State& store = store_->state();
+    store.stack = std::move(stack);
+    store.options.host_data = host_data;
+    runtime::Context& context = state().block.context();
+    context.results = store.stack.results();
+    context.stack_limit = store.stack.limit();
+    gate_.begin();
+}
+
+Result<Outcome> Slot::call(
+    FuncIndex func, std::span<const Value> arguments, std::vector<Value>& results) {
+    runtime::FuncRecord record = state().make_record(func);
+    return store_->call(&record, arguments, results);
+}
+
+bool Slot::reset(runtime::PageFinder& finder) {
+    // A frame of the guest would still stand on the stack.
+    WRUN_CHECK(store_->state().innermost == nullptr);
+    was_quiet_ = gate_.end();
+    forget_what_the_host_made();
+    for (std::size_t i = 0; i < from().tables.size(); ++i) {
+        runtime::Table& table = *state().own_tables[i];
+        const FrozenTable& frozen = from().tables[i];
+        if (table.size() != frozen.elements.size() && !table.shrink(frozen.elements.size()).ok()) {
+            return false;
+        }
+        if (table.is_written()) fill(table, frozen);
+    }
+    for (runtime::MemoryReset& memory : resets_) {
+        if (!memory.reset(finder, was_quiet_)) return false;
+    }
+    const auto& dropped = from().dropped_words;
+    std::copy(dropped.begin(), dropped.end(), state().dropped_words.begin());
+    std::memcpy(
+        &state().block.context(), &pristine_.context(), from().module->state().layout.total_bytes);
+    return true;
+}
+
+runtime::GuestStack Slot::take_stack() noexcept {
+    return std::exchange(store_->state().stack, {});
+}
+
+/// A host function may make what it likes in the store that calls it; it lives as long as the run.
+void Slot::forget_what_the_host_made() {
+    Store::State& store = store_->state();
+    store.exit_status = 0;
+    store.trap_detail.clear();
+    store.options.host_data = nullptr;
+    // Nearly always there is nothing, and clearing nothing takes a while.
+    const auto cut = [](auto& made, std::size_t kept) {
+        while (made.size() > kept) [[unlikely]]
+            made.pop_back();
+    };
+    cut(store.instances, 1);
+    cut(store.host_functions, from().imports.size());
+    cut(store.host_globals, 0);
+    cut(store.host_memories, 0);
+    cut(store.host_tables, 0);
+    if (!store.linked_functions.empty()) store.linked_functions.clear();
+}
+
+}  // namespace wrun::engine

@@ -1,0 +1,70 @@
+// Slot: one instance of a template, and what makes it new again. Owns the address space of its
+// memories for its whole life, everything else from bind() to bind(). A slot is used by one thread
+// at a time; which one may change between runs. After a failure of bind() or reset() it must only
+// be destroyed.
+#pragma once
+
+#include "engine/frozen.hpp"
+#include "runtime/memory_reset.hpp"
+
+namespace wrun::engine {
+
+class Slot {
+public:
+    /// `budget` counts what guests' memories hold; it outlives the slot.
+    Slot(Engine& engine, runtime::MemoryBudget& budget) noexcept
+        : engine_{engine}, budget_{budget} {}
+    ~Slot();
+    Slot(const Slot&) = delete;
+    Slot& operator=(const Slot&) = delete;
+
+    /// Makes the template's instance here, whatever was here before. `can_look`: whether those who
+    /// reset have a PageFinder that works.
+    [[nodiscard]] Result<void> bind(std::shared_ptr<const Template> to, bool can_look);
+    /// What it is bound to, if anything.
+    [[nodiscard]] const Template* bound_to() const noexcept { return template_.get(); }
+
+    /// A run begins on this thread, on that stack.
+    void begin(runtime::GuestStack stack, void* host_data) noexcept;
+    /// It is over, on the same thread: the instance is as begin() has found it, or the slot is lost
+    /// (false).
+    [[nodiscard]] bool reset(runtime::PageFinder& finder);
+    /// The stack of the last run, and whether that run took no page fault.
+    [[nodiscard]] runtime::GuestStack take_stack() noexcept;
+    [[nodiscard]] bool was_quiet() const noexcept { return was_quiet_; }
+
+    [[nodiscard]] Store& store() const noexcept { return *store_; }
+    [[nodiscard]] Instance& instance() const noexcept { return *instance_; }
+    [[nodiscard]] Result<Outcome> call(
+        FuncIndex func, std::span<const Value> arguments, std::vector<Value>& results);
+
+    u64 last_used = 0;  // by the shard's count of runs
+
+private:
+    [[nodiscard]] const Template::State& from() const noexcept { return template_->state(); }
+    [[nodiscard]] Instance::State& state() const noexcept { return instance_->state(); }
+    [[nodiscard]] runtime::Reference reference(FrozenReference frozen) const noexcept;
+
+    void unbind() noexcept;
+    void make_imports();
+    void make_records();
+    void make_globals();
+    [[nodiscard]] Result<void> make_tables();
+    [[nodiscard]] Result<void> make_memories(bool can_look);
+    void make_segments();
+    void fill(runtime::Table& table, const FrozenTable& frozen) const noexcept;
+    void forget_what_the_host_made();
+
+    Engine& engine_;
+    runtime::MemoryBudget& budget_;
+    std::shared_ptr<const Template> template_;
+    std::unique_ptr<Store> store_;
+    Instance* instance_ = nullptr;  // the store's
+    ContextBlock pristine_;
+    std::vector<std::unique_ptr<runtime::Memory>> memories_;  // while bound to nothing
+    std::vector<runtime::MemoryReset> resets_;
+    runtime::FaultGate gate_;
+    bool was_quiet_ = false;
+};
+
+}  // namespace wrun::engine
