@@ -12,16 +12,8 @@
 
 #include "base/errors.hpp"
 #include "tests/engine/world.hpp"
+#include "tests/support/sanitizers.hpp"
 #include "tests/support/wat.hpp"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WRUN_TEST_ADDRESS_SANITIZER
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define WRUN_TEST_ADDRESS_SANITIZER
-#endif
 
 namespace wrun::test {
 namespace {
@@ -41,11 +33,7 @@ std::size_t mapping_count() {
 class Lifetime : public EngineTest {};
 
 TEST_F(Lifetime, ManyStoresLeaveNoMappings) {
-#ifdef WRUN_TEST_ADDRESS_SANITIZER
-    constexpr int cycles = 5'000;
-#else
-    constexpr int cycles = 100'000;
-#endif
+    constexpr int cycles = has_address_sanitizer ? 5'000 : 100'000;
     const auto module = compile(everything).take();
     std::size_t before = 0;
     for (int i = 0; i < cycles; ++i) {
@@ -145,9 +133,9 @@ TEST_F(Lifetime, AStoreMayMoveBetweenThreads) {
 class SmallAddressSpaceDeathTest : public ::testing::Test {
 protected:
     void SetUp() override {
-#ifdef WRUN_TEST_ADDRESS_SANITIZER
-        GTEST_SKIP() << "the sanitizer itself needs terabytes of addresses";
-#endif
+        if (has_address_sanitizer) {
+            GTEST_SKIP() << "the sanitizer itself needs terabytes of addresses";
+        }
         if (!wat::available()) GTEST_SKIP() << wat::unavailable_reason();
         GTEST_FLAG_SET(death_test_style, "threadsafe");
     }

@@ -9,15 +9,7 @@
 #include "runtime/code_range.hpp"
 #include "runtime/stack.hpp"
 #include "runtime/table.hpp"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WRUN_TEST_ADDRESS_SANITIZER
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define WRUN_TEST_ADDRESS_SANITIZER
-#endif
+#include "tests/support/sanitizers.hpp"
 
 namespace wrun::test {
 namespace {
@@ -173,9 +165,9 @@ TEST(GuestStack, LiesBetweenGuardAndResults) {
 class SmallAddressSpaceDeathTest : public ::testing::Test {
 protected:
     void SetUp() override {
-#ifdef WRUN_TEST_ADDRESS_SANITIZER
-        GTEST_SKIP() << "the sanitizer itself needs terabytes of addresses";
-#endif
+        if (has_address_sanitizer) {
+            GTEST_SKIP() << "the sanitizer itself needs terabytes of addresses";
+        }
         GTEST_FLAG_SET(death_test_style, "threadsafe");
     }
     static void limit(u64 mib) {
