@@ -36,16 +36,20 @@ function(wrun_add_test name)
         ENVIRONMENT "${WRUN_SANITIZER_ENVIRONMENT}")
 endfunction()
 
-# wrun_unit_tests(<folder>)
+# wrun_unit_tests(<folder> [OVER <library's folder>])
 # tests/<folder>/*_test.cpp as the program <folder>_test over wrun_<folder>; nothing where there are none yet.
 function(wrun_unit_tests folder)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "OVER" "")
+    if(NOT arg_OVER)
+        set(arg_OVER ${folder})
+    endif()
     file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/${folder}/*.cpp")
     if(NOT sources)
         return()
     endif()
     add_executable(${folder}_test ${sources})
     target_link_libraries(${folder}_test PRIVATE
-        wrun_${folder} wrun_test_support GTest::gmock GTest::gtest GTest::gtest_main)
+        wrun_${arg_OVER} wrun_test_support GTest::gmock GTest::gtest GTest::gtest_main)
     target_compile_definitions(${folder}_test PRIVATE "WRUN_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"")
     # Under sanitizers most of a build's time went into optimising tests. The encoder's compare millions of encodings.
     if(WRUN_SANITIZE AND NOT folder STREQUAL "codegen")

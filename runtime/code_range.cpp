@@ -65,11 +65,12 @@ void give_back(u64 begin, u64 bytes) {
     pages->free.emplace(begin, bytes);
 }
 
-/// Back to what a reserved page is: no access, no memory.
-void clear_pages(u64 begin, u64 bytes) noexcept {
+/// Back to what a reserved page is: no access, no memory; then they are free. Pages that the system
+/// leaves as they are stay taken: nothing may come to lie where old code is.
+void retire(u64 begin, u64 bytes) noexcept {
     void* const result = mmap(pointer_at<void>(begin), bytes, PROT_NONE,
         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-    WRUN_CHECK(result != MAP_FAILED);
+    if (result != MAP_FAILED) give_back(begin, bytes);
 }
 
 [[nodiscard]] bool map_file(u64 begin, u64 bytes, int protection, int file, u64 offset) noexcept {
@@ -112,8 +113,7 @@ CodeRegion& CodeRegion::operator=(CodeRegion&& other) noexcept {
 CodeRegion::~CodeRegion() {
     if (data_ == nullptr) return;
     const u64 begin = reinterpret_cast<u64>(data_);
-    clear_pages(begin, size_);
-    give_back(begin, size_);
+    retire(begin, size_);
 }
 
 // ---- CodeWriter --------------------------------------------------------------------------------
@@ -185,8 +185,7 @@ Result<CodeRegion> CodeWriter::publish(u64 code_bytes) && {
         copy_to(begin, code_bytes);
     if (!published) {
         const Error error = system_error(ErrorCode::out_of_memory);
-        clear_pages(begin, size_);
-        give_back(begin, size_);
+        retire(begin, size_);
         return error;
     }
     return CodeRegion{pointer_at<const u8>(begin), size_};
