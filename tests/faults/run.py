@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Plants the faults of faults.toml, one at a time, in a copy of the tree, and tells which instrument catches each.
-usage: run.py [--all] [--only TEXT] [--checker] [--scratch DIR]   plant, build, run; a table on standard output
+usage: run.py [--area AREA] [--all] [--only TEXT] [--checker] [--scratch DIR]
+                                     plant, build, run; a table on standard output
        run.py --check                                             only see that every edit still applies
+  --area     only faults of this area: codegen or slots
   --all      run every instrument on each fault, not the cheapest ones until one catches it
   --checker  build with assertions, so that the state checker of the code generator takes part
   --only     faults whose name contains this
@@ -17,10 +19,10 @@ import tomllib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-TARGETS = ["wrun-spec", "wrun-differ", "matrix"]
+AREAS = {"codegen": ["wrun-spec", "wrun-differ", "matrix"], "slots": ["runtime_test", "engine_test"]}  # what is built
 HOMES = "0,1,2,3,8,16"
 # Cheapest first; each is a ctest of its own too, the last one as `matrix`.
-INSTRUMENTS = [
+INSTRUMENTS = {"codegen": [
     ("suite", ["wrun-spec", "--set", "wasm-v2"]),
     ("suite, strained", ["wrun-spec", "--set", "wasm-v2", "--homes", "2", "--stress", "spill,flush,check"]),
     ("scripts", ["wrun-spec", "--homes", "3", "{scripts}"]),
@@ -29,16 +31,22 @@ INSTRUMENTS = [
                             "--first", "150", "--pressure", "100"]),
     ("matrix, few", ["matrix", "--few"]),
     ("matrix", ["matrix"]),
-]
+], "slots": [
+    ("reset", ["runtime_test", "--gtest_brief=1", "--gtest_filter=*Reset*:Image*"]),
+    ("pool", ["engine_test", "--gtest_brief=1", "--gtest_filter=Pool*"]),
+    ("leak", ["engine_test", "--gtest_brief=1", "--gtest_filter=Leak*"]),
+]}
 SECONDS_MAX = 900
 # The one file that most faults compile anew, and that takes longest.
 UNOPTIMISED = b'set_source_files_properties(x64/instantiate.cpp PROPERTIES COMPILE_OPTIONS "-O0;-g0")\n'
 
 
-def faults(only=""):
+def faults(area="", only=""):
     with open(os.path.join(HERE, "faults.toml"), "rb") as file:
         found = tomllib.load(file)["fault"]
-    return [fault for fault in found if only in fault["name"]]
+    for fault in found:
+        fault.setdefault("area", "codegen")
+    return [fault for fault in found if area in ("", fault["area"]) and only in fault["name"]]
 
 
 def check():
@@ -93,8 +101,8 @@ class Scratch:
         if name.startswith(("tools/", "tests/", "fuzz/")):
             os.chmod(path, 0o755)
 
-    def make(self):
-        done = subprocess.run(["ninja", "-C", self.build, "-j2", *TARGETS], capture_output=True, text=True)
+    def make(self, area):
+        done = subprocess.run(["ninja", "-C", self.build, "-j2", *AREAS[area]], capture_output=True, text=True)
         if done.returncode:
             print(done.stdout[-3000:], file=sys.stderr)
         return done.returncode == 0
@@ -115,7 +123,8 @@ class Scratch:
             sys.exit("no second engine: " + done.stdout)
         said = (done.stderr + done.stdout).split("\n")
         broken = [line for line in said if "internal error" in line]
-        telling = [line for line in said if any(word in line for word in ("differ", "expected", "fail", "#", "died"))
+        telling = [line for line in said if any(word in line for word in
+                                                       ("differ", "expected", "fail", "#", "died", "Which is"))
                    and " 0 failed" not in line]
         return (broken or telling or said)[0].strip()[:160] or f"exit code {done.returncode}"
 
@@ -127,9 +136,9 @@ def plant(scratch, fault, run_all):
     scratch.write(fault["file"], text.replace(fault["find"], fault["replace"]).encode())
     rows = []
     try:
-        if not scratch.make():
+        if not scratch.make(fault["area"]):
             sys.exit(f"{fault['name']}: does not build")
-        for name, words in INSTRUMENTS:
+        for name, words in INSTRUMENTS[fault["area"]]:
             began = time.monotonic()
             said = scratch.run(words)
             rows.append((name, said, time.monotonic() - began))
@@ -142,6 +151,7 @@ def plant(scratch, fault, run_all):
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--area", choices=AREAS, default="")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--only", default="")
     parser.add_argument("--from", type=int, default=1, dest="first")
@@ -154,16 +164,17 @@ def main():
     if check():
         return 2
     scratch = Scratch(os.path.abspath(options.scratch), options.checker)
-    if not scratch.make():
-        return 2
-    for name, words in INSTRUMENTS:
-        said = scratch.run(words)
-        if said:
-            print(f"without any fault, {name} says: {said}")
+    chosen = faults(options.area, options.only)[options.first - 1:]
+    for area in {fault["area"] for fault in chosen}:
+        if not scratch.make(area):
             return 2
+        for name, words in INSTRUMENTS[area]:
+            said = scratch.run(words)
+            if said:
+                print(f"without any fault, {name} says: {said}")
+                return 2
     print("| fault | caught by | after | it said |\n|---|---|---|---|", flush=True)
     missed = 0
-    chosen = faults(options.only)[options.first - 1:]
     for fault in chosen:
         rows = plant(scratch, fault, options.all)
         caught = [row for row in rows if row[1]]
