@@ -68,6 +68,7 @@ public:
           module_{module},
           layout_{layout},
           options_{options},
+          bounds_checked_{options.bounds == runtime::Bounds::checked},
           observed_{options.record_lines || options.stress.spill || options.stress.flush} {}
 
     [[nodiscard]] Result<void> compile(FuncIndex func, const FunctionSummary& summary);
@@ -400,12 +401,20 @@ private:
         if (options_.stress.check) [[unlikely]]
             masm_.check_clear_upper(reg);
     }
-    Mem guest_memory(const MemArg& arg, const Operand& address, Held& held);
-    void load(Kind kind, typename Masm::LoadOp op, MemArg arg);
-    void load_float(Kind kind, MemArg arg);
-    void load_pending(Kind kind, MemArg arg);
-    void store(u32 bytes, MemArg arg);
-    void store_float(Kind kind, MemArg arg);
+    /// What a load or store says of its place: address + offset, so many bytes of this memory.
+    struct Access {
+        u64 offset;
+        MemoryIndex memory;
+        u32 bytes;
+    };
+    Mem guest_memory(const Access& arg, const Operand& address, Held& held);
+    void check_bounds(MemoryIndex memory, std::optional<Gp> address, u64 bytes);
+    void note_access(u32 where);
+    void load(Kind kind, typename Masm::LoadOp op, Access arg);
+    void load_float(Kind kind, Access arg);
+    void load_pending(Kind kind, Access arg);
+    void store(u32 bytes, Access arg);
+    void store_float(Kind kind, Access arg);
 
     // ---- resources ---------------------------------------------------------------------------
 
@@ -474,6 +483,7 @@ private:
     u32 lazy_base_ = 0;
     u32 pending_loads_ = 0;  // how many operands are Loc::load; all within the window
     bool pending_flags_ = false;
+    const bool bounds_checked_;
     const bool observed_;  // a listing or a stress mode wants every operation
     std::vector<Control> controls_;
     std::vector<TrapStub> trap_stubs_;

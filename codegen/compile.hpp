@@ -23,6 +23,8 @@ struct CompileOptions {
     /// At most so many integer and floating locals get a home; a stress mode of the tests.
     u32 integer_homes_max = 16;
     u32 float_homes_max = 16;
+    /// Code with `checked` bounds may access any memory, other code only guarded ones.
+    runtime::Bounds bounds = runtime::Bounds::guard;
     bool record_lines = false;  // for listings: fills CodeChunk::lines
     StressModes stress;
 };

@@ -6,16 +6,27 @@
 
 namespace wrun::codegen {
 
+namespace detail {
+
+template <class Mem>
+Mem field(Mem mem, std::size_t offset) {
+    mem.disp += static_cast<i32>(offset);
+    return mem;
+}
+
+}  // namespace detail
+
 /// The one place that builds an operand of the guest's memory. `address` is an i32, popped; `held`
 /// keeps its register until the access has been emitted. base + index (32 bits, upper half clear) +
 /// offset stays within the reservation of 8 GiB and more, so no sum can wrap and no access can miss
-/// the guard.
+/// the guard; a memory without a guard is looked at before.
 template <class Masm>
-auto Codegen<Masm>::guest_memory(const MemArg& arg, const Operand& address, Held& held) -> Mem {
+auto Codegen<Masm>::guest_memory(const Access& arg, const Operand& address, Held& held) -> Mem {
     held = {};
     constexpr u64 disp_max = 0x7fff'ffff;
     if (address.is_constant()) {
         const u64 effective = static_cast<u32>(address.bits) + arg.offset;
+        if (bounds_checked_) check_bounds(arg.memory, std::nullopt, effective + arg.bytes);
         if (effective <= disp_max) {
             return Mem::at(Masm::memory_base, static_cast<i32>(effective));
         }
@@ -24,6 +35,7 @@ auto Codegen<Masm>::guest_memory(const MemArg& arg, const Operand& address, Held
     }
     held = use(address);
     check_upper(held.reg);
+    if (bounds_checked_) check_bounds(arg.memory, held.reg, arg.offset + arg.bytes);
     if (arg.offset <= disp_max) {
         return Mem::at(Masm::memory_base, held.reg, 0, static_cast<i32>(arg.offset));
     }
@@ -32,33 +44,62 @@ auto Codegen<Masm>::guest_memory(const MemArg& arg, const Operand& address, Held
     return Mem::at(Masm::memory_base, Masm::scratch, 0, 0);
 }
 
+/// Traps unless the memory has `bytes` bytes from `address` on, or from its begin. Below 2^34, so
+/// that no sum wraps. Loses the scratch register and flags.
 template <class Masm>
-void Codegen<Masm>::load(Kind kind, typename Masm::LoadOp op, MemArg arg) {
+void Codegen<Masm>::check_bounds(MemoryIndex memory, std::optional<Gp> address, u64 bytes) {
+    constexpr u64 immediate_max = 0x7fff'ffff;
+    const bool is_imported = memory.value < module_.imported_memory_count;
+    // May spill by way of the scratch register, which is therefore written after it.
+    const Gp header = is_imported ? alloc() : Masm::scratch;
+    const Mem size =
+        detail::field(memory_header(memory, header), offsetof(runtime::MemoryHeader, bytes));
+    Label& outside = trap_label(runtime::TrapCode::memory_out_of_bounds);
+    if (!address && bytes <= immediate_max) {
+        masm_.compare_mem(true, size, Src::of(static_cast<i32>(bytes)));
+        masm_.branch(Cond::lt_u, outside);
+    } else {
+        if (address && bytes <= immediate_max) {
+            masm_.alu(true, AluOp::add, Masm::scratch, *address, Src::of(static_cast<i32>(bytes)));
+        } else {
+            masm_.move_imm(Masm::scratch, bytes);
+            if (address) {
+                masm_.alu(true, AluOp::add, Masm::scratch, Masm::scratch, Src::of(*address));
+            }
+        }
+        masm_.compare(true, Masm::scratch, Src::of(size));
+        masm_.branch(Cond::gt_u, outside);
+    }
+    if (is_imported) release(header);
+}
+
+template <class Masm>
+void Codegen<Masm>::load(Kind kind, typename Masm::LoadOp op, Access arg) {
     const Operand address = pop();
     Held held;
     const Mem from = guest_memory(arg, address, held);
     const Gp to = destination(kind, held);
     masm_.load_int(op, to, from);
-    trap_row(masm_.fault_position(), runtime::TrapCode::memory_out_of_bounds, here());
+    note_access(here());
     push_reg(kind, to);
 }
 
 template <class Masm>
-void Codegen<Masm>::load_float(Kind kind, MemArg arg) {
+void Codegen<Masm>::load_float(Kind kind, Access arg) {
     const Operand address = pop();
     Held held;
     const Mem from = guest_memory(arg, address, held);
     const Fp to = destination_fp(kind, {});
     masm_.fload(detail::is_wide(kind), to, from);
-    trap_row(masm_.fault_position(), runtime::TrapCode::memory_out_of_bounds, here());
+    note_access(here());
     release(held);
     push_fp(kind, to);
 }
 
 /// A load as wide as its type need not happen yet: the operation that wants it may take it from
-/// memory.
+/// memory. Whether it may happen is checked here, so that it is only its value that comes late.
 template <class Masm>
-void Codegen<Masm>::load_pending(Kind kind, MemArg arg) {
+void Codegen<Masm>::load_pending(Kind kind, Access arg) {
     const u8 keeps = detail::keeps[*next_];
     const bool sets_local =
         *next_ == info(Op::local_set).code || *next_ == info(Op::local_tee).code;
@@ -70,6 +111,10 @@ void Codegen<Masm>::load_pending(Kind kind, MemArg arg) {
     }
     if (pending_loads_ >= pending_loads_max) settle_loads();
     const Held held = use(pop());
+    if (bounds_checked_) {
+        check_upper(held.reg);
+        check_bounds(arg.memory, held.reg, arg.offset + arg.bytes);
+    }
     Operand& operand = push(Loc::load, kind);
     operand.reg = to_underlying(held.reg);
     operand.extra = held.owned;
@@ -78,7 +123,7 @@ void Codegen<Masm>::load_pending(Kind kind, MemArg arg) {
 }
 
 template <class Masm>
-void Codegen<Masm>::store(u32 bytes, MemArg arg) {
+void Codegen<Masm>::store(u32 bytes, Access arg) {
     const Operand value = pop();
     const Operand address = pop();
     const i64 constant = static_cast<i64>(value.bits);
@@ -92,28 +137,29 @@ void Codegen<Masm>::store(u32 bytes, MemArg arg) {
     } else {
         masm_.store_int(bytes, to, from.reg);
     }
-    trap_row(masm_.fault_position(), runtime::TrapCode::memory_out_of_bounds, here());
+    note_access(here());
     release(held);
     release(from);
 }
 
 template <class Masm>
-void Codegen<Masm>::store_float(Kind kind, MemArg arg) {
+void Codegen<Masm>::store_float(Kind kind, Access arg) {
     const Operand value = pop();
     const Operand address = pop();
     const HeldFp from = use_fp(value);
     Held held;
     const Mem to = guest_memory(arg, address, held);
     masm_.fstore(detail::is_wide(kind), to, from.reg);
-    trap_row(masm_.fault_position(), runtime::TrapCode::memory_out_of_bounds, here());
+    note_access(here());
     release(held);
     release(from);
 }
 
-#define WRUN_EMIT_MEMORY(name, call)              \
-    template <class Masm>                         \
-    void Codegen<Masm>::emit_##name(MemArg arg) { \
-        call;                                     \
+#define WRUN_EMIT_MEMORY(name, call)                                               \
+    template <class Masm>                                                          \
+    void Codegen<Masm>::emit_##name(MemArg place) {                                \
+        const Access arg{place.offset, place.memory, info(Op::name).access_bytes}; \
+        call;                                                                      \
     }
 WRUN_EMIT_MEMORY(i32_load, load_pending(Kind::i32, arg))
 WRUN_EMIT_MEMORY(i64_load, load_pending(Kind::i64, arg))
@@ -170,16 +216,6 @@ auto Codegen<Masm>::global_cell(GlobalIndex global, Gp spare) -> Mem {
     return context_item(global.value, module_.imported_global_count, layout_.imported_globals,
         layout_.globals, runtime::global_cell_bytes, spare);
 }
-
-namespace detail {
-
-template <class Mem>
-Mem field(Mem mem, std::size_t offset) {
-    mem.disp += static_cast<i32>(offset);
-    return mem;
-}
-
-}  // namespace detail
 
 template <class Masm>
 void Codegen<Masm>::emit_global_get(GlobalIndex global) {

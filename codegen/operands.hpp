@@ -237,11 +237,16 @@ auto Codegen<Masm>::pending_mem(const Operand& operand) -> Mem {
         Masm::memory_base, static_cast<Gp>(operand.reg), 0, static_cast<i32>(operand.index()));
 }
 
+/// After an access to the guest's memory: its trap row. One that was checked cannot fault.
+template <class Masm>
+void Codegen<Masm>::note_access(u32 where) {
+    if (bounds_checked_) return;
+    trap_row(masm_.fault_position(), runtime::TrapCode::memory_out_of_bounds, where);
+}
+
 template <class Masm>
 void Codegen<Masm>::note_src(const Operand& operand) {
-    if (operand.loc == Loc::load) {
-        trap_row(masm_.fault_position(), runtime::TrapCode::memory_out_of_bounds, operand.where());
-    }
+    if (operand.loc == Loc::load) note_access(operand.where());
 }
 
 /// Emits the value's arrival in `reg` and changes nothing that codegen knows, so that it also

@@ -91,6 +91,10 @@ using Reference = u64;
 
 // ---- what the context reaches ----------------------------------------------------------------
 
+/// What keeps an access of generated code inside its memory: the inaccessible addresses around it,
+/// or a comparison with MemoryHeader::bytes before each access.
+enum class Bounds : u8 { guard, checked };
+
 /// A memory as generated code sees it. The base never moves; `bytes` is the current size.
 struct MemoryHeader {
     u8* base;

@@ -146,5 +146,30 @@ TEST(FunctionCompiler, MakesOtherCodeUnderStress) {
     }
 }
 
+TEST(FunctionCompiler, ComparesInsteadOfFaultingWithCheckedBounds) {
+    const auto rows_with = [](runtime::Bounds bounds) {
+        CompileOptions options;
+        options.bounds = bounds;
+        Compiling compiling{for_stress(), options};
+        EXPECT_TRUE(compiling.compile(0).ok());
+        // The offset of each row, and whether a ud2 lies there.
+        std::vector<std::pair<u32, bool>> rows;
+        const auto code = compiling.code();
+        for (const runtime::TrapRow& row : compiling.chunk().rows) {
+            EXPECT_EQ(row.code(), runtime::TrapCode::memory_out_of_bounds);
+            rows.emplace_back(row.body_offset(),
+                code[row.code_offset] == 0x0f && code[row.code_offset + 1] == 0x0b);
+        }
+        return rows;
+    };
+    const auto guard = rows_with(runtime::Bounds::guard);
+    const auto checked = rows_with(runtime::Bounds::checked);
+    ASSERT_EQ(guard.size(), 1u);
+    ASSERT_EQ(checked.size(), 1u);
+    EXPECT_EQ(guard[0].first, checked[0].first);
+    EXPECT_FALSE(guard[0].second);
+    EXPECT_TRUE(checked[0].second);
+}
+
 }  // namespace
 }  // namespace wrun::codegen
