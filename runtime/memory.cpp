@@ -21,28 +21,31 @@ u64 type_bytes_max(const Limits& limits) noexcept {
 }  // namespace
 
 Result<std::unique_ptr<Memory>> Memory::make(
-    const MemoryType& type, u64 bytes_max, MemoryHeader* header) {
-    auto memory = WRUN_TRY(reserve(type, bytes_max));
+    const MemoryType& type, u64 bytes_max, MemoryHeader* header, MemoryLayout layout) {
+    auto memory = WRUN_TRY(reserve(type, bytes_max, layout));
     if (type.limits.min > memory->bytes_max_ / limits::wasm_page_bytes) {
         return Error{ErrorCode::memory_limit};
     }
     const u64 bytes = type.limits.min * limits::wasm_page_bytes;
-    WRUN_TRY(memory->reservation_.make_writable(0, bytes));
+    if (!memory->is_dense()) WRUN_TRY(memory->reservation_.make_writable(0, bytes));
     memory->header_->bytes = bytes;
     memory->become(type, bytes_max, header);
     return memory;
 }
 
 Result<std::unique_ptr<Memory>> Memory::reserve(
-    const MemoryType& type, u64 bytes_max, MemoryBudget* budget) {
+    const MemoryType& type, u64 bytes_max, MemoryLayout layout, MemoryBudget* budget) {
     std::unique_ptr<Memory> memory{new Memory};
     memory->become(type, bytes_max, nullptr);
+    memory->layout_ = layout;
     memory->budget_ = budget;
-    // A 64-bit memory is accessed with explicit checks; its guard only has to catch what lies
-    // across the end.
-    const u64 reserved = type.limits.is_64 ? memory->bytes_max_ + limits::wasm_page_bytes
-                                           : memory32_reservation_bytes;
+    const u64 reach = memory->bytes_max_ / limits::wasm_page_bytes * limits::wasm_page_bytes;
+    // Where accesses are checked (a 64-bit memory's are too) no access can find the guard; it is
+    // there for the day when one does.
+    const u64 reserved =
+        is_uniform(type, layout) ? memory32_reservation_bytes : reach + os::page_bytes;
     memory->reservation_ = WRUN_TRY(os::MappedRegion::reserve(reserved));
+    if (memory->is_dense()) WRUN_TRY(memory->reservation_.make_writable(0, reach));
     memory->header_->base = memory->reservation_.data();
     return memory;
 }
@@ -86,7 +89,7 @@ std::optional<u64> Memory::grow(u64 pages) noexcept {
     if (pages > (bytes_max_ - before) / limits::wasm_page_bytes) return std::nullopt;
     const u64 added = pages * limits::wasm_page_bytes;
     if (!charge(before + added)) return std::nullopt;
-    if (!reservation_.make_writable(before, added).ok()) {
+    if (!is_dense() && !reservation_.make_writable(before, added).ok()) {
         (void)charge(before);
         return std::nullopt;
     }
@@ -112,7 +115,8 @@ Result<void> Memory::bind(const MemoryImage& image, u64 bytes) noexcept {
 
 Result<void> Memory::shrink(u64 bytes) noexcept {
     WRUN_CHECK(bytes <= header_->bytes);
-    WRUN_TRY(reservation_.close(bytes, header_->bytes - bytes));
+    const u64 surplus = header_->bytes - bytes;
+    WRUN_TRY(is_dense() ? reservation_.drop(bytes, surplus) : reservation_.close(bytes, surplus));
     header_->bytes = bytes;
     (void)charge(bytes);
     return {};

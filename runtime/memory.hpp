@@ -1,7 +1,9 @@
-// A linear memory (spec: §4.2.8). Its whole reach is reserved once, so the base never moves and
-// every address that generated code can form from a 32-bit index falls inside the reservation: what
-// is not yet grown faults. Owns the address space; the header that generated code reads lies where
-// the owner says.
+// A linear memory (spec: §4.2.8). Its whole reach is reserved once, so the base never moves. In a
+// guarded memory every address that generated code can form from a 32-bit index falls inside the
+// reservation, and what is not yet grown faults. A dense one is for code that checks its bounds:
+// all it may ever hold is open from the start, so nothing but the size changes when it grows;
+// behind the size all bytes are zero, because nobody may write there. Owns the address space; the
+// header that generated code reads lies where the owner says.
 #pragma once
 
 #include <atomic>
@@ -14,6 +16,8 @@
 #include "runtime/memory_image.hpp"
 
 namespace wrun::runtime {
+
+enum class MemoryLayout : u8 { guarded, dense };
 
 /// What memories that count against the same limit may have together. Thread-safe.
 class MemoryBudget {
@@ -39,11 +43,11 @@ class Memory {
 public:
     /// `bytes_max` bounds what the memory may ever hold, whatever its type says. `header`, when
     /// given, is borrowed and filled; it must outlive the memory.
-    [[nodiscard]] static Result<std::unique_ptr<Memory>> make(
-        const MemoryType& type, u64 bytes_max, MemoryHeader* header = nullptr);
+    [[nodiscard]] static Result<std::unique_ptr<Memory>> make(const MemoryType& type, u64 bytes_max,
+        MemoryHeader* header = nullptr, MemoryLayout layout = MemoryLayout::guarded);
     /// One of no bytes, to be bound. What it holds counts against `budget`, which outlives it.
-    [[nodiscard]] static Result<std::unique_ptr<Memory>> reserve(
-        const MemoryType& type, u64 bytes_max, MemoryBudget* budget = nullptr);
+    [[nodiscard]] static Result<std::unique_ptr<Memory>> reserve(const MemoryType& type,
+        u64 bytes_max, MemoryLayout layout = MemoryLayout::guarded, MemoryBudget* budget = nullptr);
     ~Memory();
     Memory(const Memory&) = delete;
     Memory& operator=(const Memory&) = delete;
@@ -55,6 +59,13 @@ public:
     [[nodiscard]] u8* base() const noexcept { return header_->base; }
     [[nodiscard]] u64 bytes() const noexcept { return header_->bytes; }
     [[nodiscard]] u64 pages() const noexcept;
+    /// Whether only code that checks its bounds may access it.
+    [[nodiscard]] bool is_dense() const noexcept { return layout_ == MemoryLayout::dense; }
+    /// Whether all memories of this type and layout reserve the same, so that one can become
+    /// another.
+    [[nodiscard]] static bool is_uniform(const MemoryType& type, MemoryLayout layout) noexcept {
+        return layout == MemoryLayout::guarded && !type.limits.is_64;
+    }
     /// With the current size as minimum: what import matching asks (spec: §4.5.3).
     [[nodiscard]] MemoryType type() const noexcept;
 
@@ -64,7 +75,7 @@ public:
     /// Makes the memory `bytes` (whole wasm pages) large with the image's bytes at its begin and
     /// zeros behind, whatever it was: all of it is mapped anew. After an error it is of no use.
     [[nodiscard]] Result<void> bind(const MemoryImage& image, u64 bytes) noexcept;
-    /// Takes back what was grown beyond `bytes`.
+    /// Takes back what was grown beyond `bytes`; there it is zero again.
     [[nodiscard]] Result<void> shrink(u64 bytes) noexcept;
     /// Forgets what was written to [offset, offset + bytes), whole pages, since bind().
     [[nodiscard]] Result<void> drop(u64 offset, u64 bytes) noexcept {
@@ -93,6 +104,7 @@ private:
     MemoryHeader* header_ = &own_header_;
     MemoryType type_;
     u64 bytes_max_ = 0;  // of type and bound, the smaller
+    MemoryLayout layout_ = MemoryLayout::guarded;
     MemoryBudget* budget_ = nullptr;
     u64 charged_bytes_ = 0;
 };

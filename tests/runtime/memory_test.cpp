@@ -101,6 +101,75 @@ TEST(Memory, KeepsItsHeaderWhereTheOwnerSays) {
     EXPECT_EQ(header.bytes, 2 * page);
 }
 
+Result<std::unique_ptr<Memory>> dense(u64 min, std::optional<u64> max, u64 bound = no_bound) {
+    return Memory::make(memory_type(min, max), bound, nullptr, runtime::MemoryLayout::dense);
+}
+
+TEST(DenseMemory, IsOpenFromTheStartAndZeroBehindItsSize) {
+    const auto memory = dense(1, 3).take();
+    EXPECT_TRUE(memory->is_dense());
+    EXPECT_EQ(memory->bytes(), page);
+    for (u64 i = 0; i < 3 * page; ++i)
+        ASSERT_EQ(memory->base()[i], 0);
+    memory->base()[3 * page - 1] = 1;  // nobody's right, but no fault
+    EXPECT_EQ(memory->grow(1), 1u);
+    EXPECT_EQ(memory->bytes(), 2 * page);
+    EXPECT_EQ(memory->grow(2), std::nullopt);
+    EXPECT_EQ(memory->grow(1), 2u);
+    EXPECT_EQ(memory->type(), memory_type(3, 3));
+    EXPECT_FALSE(Memory::make(memory_type(1), no_bound).value()->is_dense());
+}
+
+TEST(DenseMemory, ReservesWhatItMayHoldAndAGuard) {
+    struct Row {
+        std::optional<u64> max;
+        u64 bound;
+        u64 reach;
+    };
+    const Row rows[] = {{0, no_bound, 0}, {3, no_bound, 3 * page}, {3, 2 * page + 1, 2 * page},
+        {std::nullopt, 5 * page, 5 * page}, {std::nullopt, no_bound, 65'536 * page}};
+    for (const Row& row : rows) {
+        const auto memory = dense(0, row.max, row.bound).take();
+        const u64 base = reinterpret_cast<u64>(memory->base());
+        EXPECT_TRUE(memory->reaches(base + row.reach + os::page_bytes - 1));
+        EXPECT_FALSE(memory->reaches(base + row.reach + os::page_bytes));
+        EXPECT_EQ(memory->grow(row.reach / page + 1), std::nullopt);
+        EXPECT_EQ(memory->grow(row.reach / page), 0u);
+    }
+    EXPECT_EQ(dense(3, 4, 3 * page - 1).error().code, ErrorCode::memory_limit);
+}
+
+TEST(DenseMemoryDeathTest, FaultsBehindWhatItMayHold) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    const auto memory = dense(1, 2).take();
+    volatile u8* const base = memory->base();
+    base[2 * page - 1] = 1;
+    EXPECT_DEATH(base[2 * page] = 1, "");
+}
+
+TEST(DenseMemory, IsBoundAndShrunkWithAllOfItOpen) {
+    const std::vector<u8> content(5000, 7);
+    const auto image = runtime::MemoryImage::make(content).take();
+    const auto memory = dense(2, 4).take();
+    std::fill_n(memory->base(), 2 * page, u8{9});
+    for (const u64 bytes : {page, 3 * page}) {
+        ASSERT_TRUE(memory->bind(*image, bytes).ok());
+        EXPECT_EQ(memory->bytes(), bytes);
+        EXPECT_EQ(memory->base()[4999], 7);
+        for (u64 i = content.size(); i < 4 * page; ++i)
+            ASSERT_EQ(memory->base()[i], 0) << i;
+        EXPECT_EQ(memory->grow(1), bytes / page);
+        std::fill_n(memory->base(), bytes + page, u8{9});
+        ASSERT_TRUE(memory->shrink(bytes).ok());
+        EXPECT_EQ(memory->bytes(), bytes);
+        EXPECT_EQ(memory->base()[bytes - 1], 9);
+        for (u64 i = bytes; i < 4 * page; ++i)
+            ASSERT_EQ(memory->base()[i], 0) << i;
+    }
+    ASSERT_TRUE(memory->bind(*image, 4 * page).ok());
+    EXPECT_FALSE(memory->bind(*image, 5 * page).ok());
+}
+
 TEST(Table, BeginsFilled) {
     const auto table = Table::make(table_type(3), no_bound, 7).take();
     EXPECT_EQ(table->size(), 3u);
