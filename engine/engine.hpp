@@ -163,12 +163,15 @@ using HostCallback = HostResult (*)(Caller& caller, void* env, std::span<u64> sl
 
 // ---- engine and modules ----------------------------------------------------------------------
 
+using runtime::Bounds;
+
 struct EngineOptions {
     FeatureSet features = default_features();
     u32 compile_threads = 0;     // 0: as many as the process may use
     u32 integer_homes_max = 16;  // stress modes of the code generator
     u32 float_homes_max = 16;
     codegen::StressModes stress;
+    Bounds bounds = Bounds::guard;  // of modules compiled without ModuleOptions
 };
 
 class Engine {
@@ -204,12 +207,21 @@ struct CompileStats {
     u32 threads = 0;
 };
 
+struct ModuleOptions {
+    /// `checked`: slower accesses, but the module's own memories reserve no more than they may ever
+    /// hold and grow without a system call. Other modules that import one must be `checked` too;
+    /// the module itself may import any memory.
+    Bounds bounds = Bounds::guard;
+};
+
 /// Immutable; keep it by shared_ptr as long as any instance of it lives (stores do).
 class Module {
 public:
     /// Takes the bytes. Errors carry the offset of the first offending byte.
     [[nodiscard]] static Result<std::shared_ptr<const Module>> compile(
         Engine& engine, std::vector<u8> bytes);
+    [[nodiscard]] static Result<std::shared_ptr<const Module>> compile(
+        Engine& engine, std::vector<u8> bytes, const ModuleOptions& options);
     /// Decodes and validates only, bodies included. Fills what `stats`, if there is one, can know.
     [[nodiscard]] static Result<void> validate(
         Engine& engine, std::span<const u8> bytes, CompileStats* stats = nullptr);
@@ -218,6 +230,7 @@ public:
     Module& operator=(const Module&) = delete;
 
     [[nodiscard]] const wrun::Module& decoded() const noexcept;
+    [[nodiscard]] const ModuleOptions& options() const noexcept;
     [[nodiscard]] const CompileStats& stats() const noexcept;
     [[nodiscard]] Engine& engine() const noexcept;
     /// The machine code of a defined function, for listings and tests.

@@ -160,6 +160,10 @@ Result<Extern> resolve_import(
     if (!fits(module.state(), import, item)) {
         return Error{ErrorCode::incompatible_import_type, 0, import.module.begin};
     }
+    if (item.kind == ExternKind::memory && item.memory->is_dense() &&
+        module.options().bounds == runtime::Bounds::guard) {
+        return Error{ErrorCode::memory_without_guard, 0, import.module.begin};
+    }
     return item;
 }
 

@@ -39,7 +39,7 @@ public:
     [[nodiscard]] static Result<std::unique_ptr<Lister>> make(
         std::vector<u8> bytes, const ListingOptions& options);
 
-    [[nodiscard]] const Module& module() const noexcept { return module_; }
+    [[nodiscard]] const wrun::Module& module() const noexcept { return module_; }
     /// Of a defined function. Fails when its body is not valid or too large.
     [[nodiscard]] Result<FunctionListing> list(FuncIndex func);
     /// What lies at an offset of the context: "global 3", "results", or nothing.
@@ -48,7 +48,7 @@ public:
 private:
     Lister() = default;
     std::vector<u8> bytes_;
-    Module module_;  // borrows bytes_
+    wrun::Module module_;  // borrows bytes_
     runtime::ContextLayout layout_;
     std::unique_ptr<FunctionValidator> validator_;
     std::unique_ptr<codegen::FunctionCompiler> compiler_;

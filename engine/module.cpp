@@ -22,12 +22,14 @@ namespace {
     return module;
 }
 
-[[nodiscard]] PipelineOptions pipeline_options(const EngineOptions& options) {
+[[nodiscard]] PipelineOptions pipeline_options(
+    const EngineOptions& options, const ModuleOptions& module = {}) {
     PipelineOptions result;
     result.features = options.features;
     result.compile.integer_homes_max = options.integer_homes_max;
     result.compile.float_homes_max = options.float_homes_max;
     result.compile.stress = options.stress;
+    result.compile.bounds = module.bounds;
     result.threads = options.compile_threads;
     return result;
 }
@@ -48,6 +50,9 @@ Module::~Module() = default;
 
 const wrun::Module& Module::decoded() const noexcept {
     return state_->decoded;
+}
+const ModuleOptions& Module::options() const noexcept {
+    return state_->options;
 }
 const CompileStats& Module::stats() const noexcept {
     return state_->stats;
@@ -80,9 +85,15 @@ Result<void> Module::validate(Engine& engine, std::span<const u8> bytes, Compile
 }
 
 Result<std::shared_ptr<const Module>> Module::compile(Engine& engine, std::vector<u8> bytes) {
+    return compile(engine, std::move(bytes), {.bounds = engine.options().bounds});
+}
+
+Result<std::shared_ptr<const Module>> Module::compile(
+    Engine& engine, std::vector<u8> bytes, const ModuleOptions& options) {
     auto state = std::make_unique<State>();
     const u64 begin_ns = os::monotonic_ns();
     state->engine = &engine;
+    state->options = options;
     state->bytes = std::move(bytes);
     state->decoded = WRUN_TRY(decode_and_check(engine, state->bytes));
     const wrun::Module& module = state->decoded;
@@ -91,8 +102,8 @@ Result<std::shared_ptr<const Module>> Module::compile(Engine& engine, std::vecto
     state->layout = WRUN_TRY(runtime::context_layout(module));
     state->type_ids = WRUN_TRY(engine.state().types.add_module(module));
     PipelineStats timing;
-    ImageWriter writer = WRUN_TRY(
-        compile_functions(module, state->layout, pipeline_options(engine.options()), timing));
+    ImageWriter writer = WRUN_TRY(compile_functions(
+        module, state->layout, pipeline_options(engine.options(), options), timing));
     const u64 publish_ns = os::monotonic_ns();
     const ImageLayout layout = writer.layout();
     state->image =

@@ -27,6 +27,7 @@ struct Engine::State {
 
 struct Module::State {
     Engine* engine = nullptr;
+    ModuleOptions options;
     std::vector<u8> bytes;
     wrun::Module decoded;  // borrows `bytes`
     runtime::ContextLayout layout;
