@@ -76,6 +76,7 @@ int objdump(const ObjdumpOptions& options) {
 
     engine::ListingOptions compile;
     compile.compile.cpu = cpu_features(options.cpu);
+    compile.compile.bounds = options.bounds;
     if (options.homes_max) {
         compile.compile.integer_homes_max = *options.homes_max;
         compile.compile.float_homes_max = *options.homes_max;

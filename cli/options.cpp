@@ -87,6 +87,16 @@ struct RawOptions {
     std::optional<std::string> table;
 };
 
+void describe_bounds(CLI::App& app, engine::Bounds& bounds) {
+    const std::map<std::string, engine::Bounds> words{
+        {"guard", engine::Bounds::guard}, {"checked", engine::Bounds::checked}};
+    app.add_option("--bounds", bounds,
+           "Keep accesses inside a memory by addresses that fault (guard) or by comparing "
+           "(checked)")
+        ->transform(CLI::CheckedTransformer(words).description(""))
+        ->type_name("guard|checked");
+}
+
 /// What the program is granted and how it is entered, the same for every command that runs one.
 void describe_program(CLI::App& app, RawOptions& raw, RunOptions& options) {
     const auto each = [](CLI::Option* option, const char* type) {
@@ -111,6 +121,7 @@ void describe_program(CLI::App& app, RawOptions& raw, RunOptions& options) {
         ->type_name("SIZE");
     app.add_option("--max-table", raw.table, "Elements that each table may grow to")
         ->type_name("COUNT");
+    describe_bounds(app, options.bounds);
 }
 
 void describe_run(CLI::App& app, RawOptions& raw, RunOptions& options) {
@@ -278,6 +289,7 @@ Options parse_objdump(const std::vector<std::string>& arguments) {
         ->type_name("host|v2|v3");
     app.add_option("--homes", options.homes_max, "Give so many locals of each class a register")
         ->type_name("COUNT");
+    describe_bounds(app, options.bounds);
     app.add_flag("--bytes", options.bytes, "Print the bytes of each instruction");
     app.add_flag("--plain", options.plain, "Print no offsets, so that listings can be compared");
     if (const auto finished = read(app, arguments)) return *finished;

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/engine.hpp"
 #include "wasi/state.hpp"
 
 namespace wrun::cli {
@@ -21,6 +22,7 @@ struct RunOptions {
     std::optional<u64> memory_bytes_max;
     std::optional<u64> table_elements_max;
     std::optional<u32> stack_bytes;
+    engine::Bounds bounds = engine::Bounds::guard;
     bool stats = false;
 };
 
@@ -48,6 +50,7 @@ struct ObjdumpOptions {
     std::vector<std::string> functions;  // names or indices; none: all
     Cpu cpu = Cpu::host;
     std::optional<u32> homes_max;
+    engine::Bounds bounds = engine::Bounds::guard;
     bool plain = false;
     bool bytes = false;
 };

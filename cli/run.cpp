@@ -87,7 +87,7 @@ int Run::operator()(std::array<int, 3> streams) {
     phases_.prepare_ns = watch_.lap();
 
     Result<std::shared_ptr<const engine::Module>> module =
-        engine::Module::compile(*engine.value(), std::move(*bytes));
+        engine::Module::compile(*engine.value(), std::move(*bytes), {options_.bounds});
     if (!module.ok()) return fail(module.error());
     module_ = std::move(module).take();
     if (says(Level::info)) {

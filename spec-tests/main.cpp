@@ -98,7 +98,8 @@ private:
         Result<std::unique_ptr<engine::Engine>> engine =
             engine::Engine::make({.integer_homes_max = options_.homes_max,
                 .float_homes_max = options_.homes_max,
-                .stress = options_.stress});
+                .stress = options_.stress,
+                .bounds = options_.bounds});
         if (!engine.ok()) return refuse("no engine", engine.error());
         engine_ = std::move(engine).take();
         Result<std::unique_ptr<Runner>> runner = Runner::make(*engine_);

@@ -24,6 +24,7 @@ Runs official WebAssembly test scripts.
   --timeout SECONDS  of one script, 120 unless told
   --homes N          stress the code generator: at most N locals of each class in registers
   --stress WORDS     … in worse ways: some of spill,flush,check (codegen/stress.hpp)
+  --bounds WORD      how accesses stay inside a memory: guard, unless told, or checked
 Each script runs in a process of its own. Last line: N passed, N failed, N skipped.
 Exit code: 0 nothing failed but what is known, 1 something failed, 2 usage.
 )";
@@ -70,6 +71,7 @@ private:
         if (word == "--timeout") return number(word, options_.timeout_seconds, 1);
         if (word == "--homes") return number(word, options_.homes_max, 0);
         if (word == "--stress") return stress(word);
+        if (word == "--bounds") return bounds(word);
         if (word == "--dir") return values(word, options_.folders);
         if (word == "--set") {
             std::vector<std::string> names;
@@ -100,6 +102,17 @@ private:
         const auto modes = codegen::parse_stress(words);
         if (!modes) return fail(option + ": not among spill,flush,check: " + words);
         options_.stress = *modes;
+        return true;
+    }
+
+    bool bounds(const std::string& option) {
+        std::string word;
+        if (!value(option, word)) return false;
+        const auto chosen = codegen::parse_bounds(word);
+        if (!chosen) {
+            return fail(option + ": not " + std::string{codegen::bounds_words} + ": " + word);
+        }
+        options_.bounds = *chosen;
         return true;
     }
 

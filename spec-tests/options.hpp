@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/types.hpp"
+#include "codegen/bounds.hpp"
 #include "codegen/stress.hpp"
 #include "spec-tests/sets.hpp"
 
@@ -26,6 +27,7 @@ struct Options {
     u32 timeout_seconds = 120;  // of one script
     u32 homes_max = 16;         // of the code generator
     codegen::StressModes stress;
+    runtime::Bounds bounds = runtime::Bounds::guard;
 };
 
 extern const std::string_view usage;

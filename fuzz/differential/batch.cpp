@@ -58,7 +58,7 @@ public:
     Worker(Source& source, const BatchOptions& options, Shared& shared)
         : source_{source}, options_{options}, shared_{shared}, second_{make_second_subject(false)} {
         for (const u32 homes : options.homes)
-            subjects_.push_back(make_wrun_subject(homes, options.stress));
+            subjects_.push_back(make_wrun_subject(homes, options.stress, options.bounds));
     }
 
     [[nodiscard]] int run() {

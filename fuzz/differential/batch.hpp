@@ -35,6 +35,7 @@ public:
 struct BatchOptions {
     std::vector<u32> homes = {16};
     codegen::StressModes stress;
+    runtime::Bounds bounds = runtime::Bounds::guard;
     ObserveOptions observe;
     u32 timeout_seconds = 20;  // for one module in all engines
     bool keep_going = false;   // behind a difference

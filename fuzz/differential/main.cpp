@@ -11,6 +11,7 @@
 #include <fstream>
 #include <string_view>
 
+#include "codegen/bounds.hpp"
 #include "fuzz/differential/batch.hpp"
 #include "fuzz/differential/pressure/module.hpp"
 
@@ -23,6 +24,7 @@ constexpr const char* usage =
     "usage: wrun-differ [options] FILE.wasm|FILE.wat|FOLDER... | - | --pressure COUNT\n"
     "  --homes N,N...   home registers wrun may use, one run each (default 16)\n"
     "  --stress WORDS   … in worse ways: some of spill,flush,check\n"
+    "  --bounds WORD    how wrun stays inside a memory: guard (default) or checked\n"
     "  --rounds N       argument sets, each with fresh instances (default 3)\n"
     "  --timeout N      seconds for one module (default 20)\n"
     "  --keep-going     go on behind a difference\n"
@@ -89,6 +91,10 @@ bool take_value(const std::string& word, const std::string& value, Options& opti
         const auto modes = codegen::parse_stress(value);
         if (!modes) usage_error("--stress takes some of spill,flush,check");
         options.batch.stress = *modes;
+    } else if (word == "--bounds") {
+        const auto bounds = codegen::parse_bounds(value);
+        if (!bounds) usage_error("--bounds takes " + std::string{codegen::bounds_words});
+        options.batch.bounds = *bounds;
     } else if (word == "--rounds") {
         options.batch.observe.rounds = static_cast<u32>(number(word, value));
     } else if (word == "--timeout") {

@@ -11,6 +11,7 @@
 
 #include "codegen/stress.hpp"
 #include "fuzz/differential/values.hpp"
+#include "runtime/abi.hpp"
 
 namespace wrun::differ {
 
@@ -63,8 +64,8 @@ public:
 };
 
 /// wrun with at most so many home registers of each class, in such stress modes.
-[[nodiscard]] std::unique_ptr<Subject> make_wrun_subject(
-    u32 homes_max, codegen::StressModes stress = {});
+[[nodiscard]] std::unique_ptr<Subject> make_wrun_subject(u32 homes_max,
+    codegen::StressModes stress = {}, runtime::Bounds bounds = runtime::Bounds::guard);
 
 /// Why there is no second engine; empty when there is one.
 [[nodiscard]] const std::string& second_engine_missing();

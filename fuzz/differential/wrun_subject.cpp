@@ -74,16 +74,18 @@ Ending refusal(Error error) {
 
 class WrunSubject final : public Subject {
 public:
-    WrunSubject(u32 homes_max, codegen::StressModes stress)
+    WrunSubject(u32 homes_max, codegen::StressModes stress, runtime::Bounds bounds)
         : name_{"wrun --homes " + std::to_string(homes_max)} {
         if (stress.spill) name_ += " spill";
         if (stress.flush) name_ += " flush";
         if (stress.check) name_ += " check";
+        if (bounds == runtime::Bounds::checked) name_ += " checked";
         engine::EngineOptions options;
         options.compile_threads = 1;
         options.integer_homes_max = homes_max;
         options.float_homes_max = homes_max;
         options.stress = stress;
+        options.bounds = bounds;
         engine_ = must(engine::Engine::make(options), "no engine on this machine");
     }
 
@@ -330,8 +332,9 @@ engine::HostResult WrunSubject::call_host(engine::Caller&, void* env, std::span<
 
 }  // namespace
 
-std::unique_ptr<Subject> make_wrun_subject(u32 homes_max, codegen::StressModes stress) {
-    return std::make_unique<WrunSubject>(homes_max, stress);
+std::unique_ptr<Subject> make_wrun_subject(
+    u32 homes_max, codegen::StressModes stress, runtime::Bounds bounds) {
+    return std::make_unique<WrunSubject>(homes_max, stress, bounds);
 }
 
 }  // namespace wrun::differ

@@ -94,7 +94,8 @@ class Words(CliTest):
             ("bench", "--stats", guest): "unknown option '--stats'",
             ("inspect", guest, guest): ".", ("validate", "--dir", ".", guest): "--dir",
             ("objdump",): "MODULE", ("objdump", guest, guest): ".", ("objdump", "--cpu", "v9", guest): "--cpu",
-            ("objdump", "--homes", "-1", guest): "--homes", ("objdump", "--function"): "--function",
+            ("objdump", "--homes", "-1", guest): "--homes", ("--bounds", "x", guest): "--bounds",
+            ("objdump", "--function"): "--function",
         }.items():
             with self.subTest(words=words):
                 self.expect(2, *words, out="", err=[message, "Try 'wrun --help'"])
@@ -426,6 +427,16 @@ class Limits(CliTest):
         self.expect(0, "--max-memory", str(17 * 65536), self.wasm(guests.grows(16)))
         self.expect(0, "--max-memory", "1024KiB", self.wasm(guests.grows(15)))
         self.expect(1, "--max-memory", "64K", self.wasm("(module (memory 2))"), err="memory is larger than the limit")
+
+    def test_bounds_are_kept_either_way(self):
+        load = self.wasm("""(module (memory 1) (func (export "load") (param i32) (result i32)
+            (i32.load8_u (local.get 0))))""")
+        for bounds in "guard", "checked":
+            with self.subTest(bounds=bounds):
+                words = "--bounds", bounds, "--invoke", "load", load
+                self.expect(0, *words, "65535", out="0\n")
+                self.expect(134, *words, "65536", err="out of bounds memory access")
+                self.expect(0, "bench", "--repeat", "1", *words, "65535", err=[])
 
     def test_tables(self):
         grow = """(module (table 1 funcref)

@@ -1,7 +1,7 @@
 // The matrix: every operation that computes or accesses memory, with its operands in every place,
 // at the edges of their types, under every register pressure, in wrun (several numbers of homes and
-// stress modes) and in a second engine. Compared are results, kinds of traps, what had to survive
-// the operation, and memory.
+// stress modes; accesses also with checked bounds) and in a second engine. Compared are results,
+// kinds of traps, what had to survive the operation, and memory.
 //   matrix [--few] [--case TEXT] [--list] [--write NUMBER FILE]
 // Exit code: 0 all the same, 1 differences or a row without a case, 2 usage, 77 no second engine.
 #include <sys/mman.h>
@@ -89,6 +89,10 @@ public:
             {2, Stress{true, true, true}}};
         for (const auto& [homes, stress] : configurations)
             subjects_.push_back(differ::make_wrun_subject(homes, stress));
+        const std::pair<u32, Stress> checked[] = {{16, {}}, {2, Stress{true, true, true}}};
+        for (const auto& [homes, stress] : checked)
+            checked_subjects_.push_back(
+                differ::make_wrun_subject(homes, stress, runtime::Bounds::checked));
     }
 
     void run(const TestModule& module) {
@@ -99,17 +103,30 @@ public:
             shared_.tuples += entry.count;
             shared_.traps += expected.back().traps.size();
         }
-        for (const auto& subject : subjects_) {
-            if (!start(*subject, module)) continue;
-            for (std::size_t i = 0; i < module.entries.size(); ++i) {
-                const Entry& entry = module.entries[i];
-                const Seen seen = run_entry(*subject, entry);
-                if (!compare(*subject, entry, seen, expected[i])) break;
-            }
-        }
+        for (const auto& subject : subjects_)
+            run_in(*subject, module, expected, false);
+        const bool any_accesses = std::any_of(module.entries.begin(), module.entries.end(),
+            [this](const Entry& entry) { return accesses(entry); });
+        if (!any_accesses) return;
+        for (const auto& subject : checked_subjects_)
+            run_in(*subject, module, expected, true);
     }
 
 private:
+    [[nodiscard]] bool accesses(const Entry& entry) const {
+        return cases_[entry.variant->case_index].accesses;
+    }
+
+    void run_in(Subject& subject, const TestModule& module, const std::vector<Seen>& expected,
+        bool only_accesses) {
+        if (!start(subject, module)) return;
+        for (std::size_t i = 0; i < module.entries.size(); ++i) {
+            const Entry& entry = module.entries[i];
+            if (only_accesses && !accesses(entry)) continue;
+            if (!compare(subject, entry, run_entry(subject, entry), expected[i])) break;
+        }
+    }
+
     bool start(Subject& subject, const TestModule& module) {
         std::snprintf(shared_.doing, sizeof shared_.doing, "%s: compiling from %s",
             std::string{subject.name()}.c_str(),
@@ -232,6 +249,7 @@ private:
     Echo echo_;
     std::unique_ptr<Subject> second_;
     std::vector<std::unique_ptr<Subject>> subjects_;
+    std::vector<std::unique_ptr<Subject>> checked_subjects_;  // for what accesses memory
 };
 
 void run_rest(

@@ -32,7 +32,7 @@ TEST(Options, SetsAreWordsOrAList) {
 
 TEST(Options, OthersAreTaken) {
     const Options taken = options({"--dir", "d", "e", "--csv", "f", "--list", "--verbose",
-        "--timeout", "7", "--homes", "0", "--stress", "spill,check"});
+        "--timeout", "7", "--homes", "0", "--stress", "spill,check", "--bounds", "checked"});
     EXPECT_THAT(taken.folders, ElementsAre("d", "e"));
     EXPECT_EQ(taken.csv, "f");
     EXPECT_TRUE(taken.list);
@@ -41,13 +41,16 @@ TEST(Options, OthersAreTaken) {
     EXPECT_EQ(taken.timeout_seconds, 7U);
     EXPECT_EQ(taken.homes_max, 0U);
     EXPECT_EQ(taken.stress, (codegen::StressModes{true, false, true}));
+    EXPECT_EQ(taken.bounds, runtime::Bounds::checked);
+    EXPECT_EQ(options({"--all", "--bounds", "guard"}).bounds, runtime::Bounds::guard);
 }
 
 TEST(Options, MistakesAreRefused) {
     const std::vector<std::string> mistakes[] = {{}, {"--csv", "f"}, {"--set"}, {"--set", "--all"},
         {"--dir"}, {"--csv"}, {"--all", "--timeout", "0"}, {"--all", "--timeout", "x"},
         {"--all", "--homes", "-1"}, {"--all", "--homes"}, {"--all", "--stress"},
-        {"--all", "--stress", "spill,x"}, {"--nothing"}, {"folder"}};
+        {"--all", "--stress", "spill,x"}, {"--all", "--bounds"}, {"--all", "--bounds", "x"},
+        {"--nothing"}, {"folder"}};
     for (const std::vector<std::string>& words : mistakes) {
         std::string error;
         EXPECT_FALSE(parse_options(words, error).has_value()) << testing::PrintToString(words);
