@@ -2,6 +2,7 @@
 // without an address of an instance; a slot makes its own instance of it.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -38,9 +39,7 @@ struct FrozenImport {
     void* env = nullptr;
 };
 
-struct Template::State {
-    std::shared_ptr<const Module> module;
-    TemplateOptions options;
+struct FrozenInstance {
     std::vector<FrozenImport> imports;  // functions, in import order
     std::vector<FrozenMemory> memories;
     std::vector<FrozenTable> tables;
@@ -48,6 +47,24 @@ struct Template::State {
     std::vector<u64> dropped_words;
     std::vector<runtime::FuncRecord> records;  // of escaping functions; no context yet
     std::vector<FrozenReference> elem_values;  // of passive segments, one after the other
+};
+
+struct Template::State : FrozenInstance {
+    std::shared_ptr<const Module> module;
+    TemplateOptions options;
+
+    /// The same instance over the same module with dense memories; compiles.
+    [[nodiscard]] Result<std::shared_ptr<const Template>> make_dense() const;
+    /// `self` or what replaces it since runs were seen to grow their memory.
+    [[nodiscard]] const std::shared_ptr<const Template>& current(
+        const std::shared_ptr<const Template>& self) const noexcept {
+        return has_dense.load(std::memory_order_acquire) ? dense : self;
+    }
+
+    // Learned from runs; the rest never changes.
+    mutable std::atomic<bool> is_dense_wanted = false;
+    mutable std::atomic<bool> has_dense = false;
+    mutable std::shared_ptr<const Template> dense;  // set once, before `has_dense`
 };
 
 }  // namespace wrun::engine

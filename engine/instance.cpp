@@ -169,13 +169,10 @@ public:
     }
     [[nodiscard]] Result<void> make_memories() {
         auto* header = state_.block.at<runtime::MemoryHeader>(module_.layout.memories);
-        const auto memory_layout = module_.options.bounds == runtime::Bounds::checked
-                                       ? runtime::MemoryLayout::dense
-                                       : runtime::MemoryLayout::guarded;
         for (const wrun::Memory& memory :
             std::span{decoded_.memories}.subspan(decoded_.imported_memory_count)) {
-            state_.own_memories.push_back(WRUN_TRY(Memory::make(
-                memory.type, store_.state().options.memory_bytes_max, header++, memory_layout)));
+            state_.own_memories.push_back(WRUN_TRY(Memory::make(memory.type,
+                store_.state().options.memory_bytes_max, header++, module_.memory_layout())));
             state_.memories.push_back(state_.own_memories.back().get());
         }
         state_.runtime.memories = state_.memories;

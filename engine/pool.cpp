@@ -22,6 +22,14 @@ using TemplatePtr = std::shared_ptr<const Template>;
 // ---- what all threads share
 // ----------------------------------------------------------------------
 
+/// What the background thread is to do: one spare slot, or the template with dense memories.
+struct Errand {
+    enum class What : u8 { spare, dense };
+    What what;
+    TemplatePtr of;
+    bool operator==(const Errand&) const = default;
+};
+
 struct Pool::State {
     State(Engine& for_engine, const PoolOptions& with) noexcept
         : engine{for_engine}, options{with}, budget{with.memory_bytes_max} {}
@@ -37,7 +45,10 @@ struct Pool::State {
     void put(SlotPtr slot);
     /// Has spare slots made, unless there are some or they are on their way.
     void want_spares(const TemplatePtr& of);
-    void run_binder();
+    void want_dense(const TemplatePtr& of);
+    void run_errands();
+    void make_spare(const TemplatePtr& of, bool can_look);
+    void make_dense(const TemplatePtr& of);
 
     Engine& engine;
     const PoolOptions options;
@@ -45,16 +56,17 @@ struct Pool::State {
     std::atomic<u32> slots = 0;
     std::atomic<u64> binds = 0;
     std::atomic<u64> background_binds = 0;
+    std::atomic<u64> dense_templates = 0;
     std::atomic<u64> quarantined = 0;
     /// A shard found nothing: idle slots are to come here, where it looks next.
     std::atomic<bool> is_starved = false;
 
     mutable std::mutex lock;  // of what follows
     std::vector<SlotPtr> idle;
-    std::vector<TemplatePtr> wanted;  // one entry for each spare slot to be made
+    std::vector<Errand> errands;
     bool is_closing = false;
-    std::condition_variable binder_wakes;
-    os::Thread binder;
+    std::condition_variable errand_comes;
+    os::Thread background;
 };
 
 Pool::State::~State() {
@@ -62,8 +74,8 @@ Pool::State::~State() {
         const std::lock_guard guard{lock};
         is_closing = true;
     }
-    binder_wakes.notify_all();
-    binder.join();
+    errand_comes.notify_all();
+    background.join();
     while (SlotPtr slot = take_oldest())
         destroy(std::move(slot));
     WRUN_CHECK(slots.load() == 0);  // a shard is still there
@@ -107,37 +119,64 @@ void Pool::State::put(SlotPtr slot) {
 }
 
 void Pool::State::want_spares(const TemplatePtr& of) {
+    if (options.spare_slots == 0) return;
+    const Errand errand{Errand::What::spare, of};
     {
         const std::lock_guard guard{lock};
         const auto has = std::count_if(idle.begin(), idle.end(),
             [&](const SlotPtr& slot) { return slot->bound_to() == of.get(); });
-        const auto comes = std::count(wanted.begin(), wanted.end(), of);
+        const auto comes = std::count(errands.begin(), errands.end(), errand);
         const auto missing = static_cast<i64>(options.spare_slots) - has - comes;
         if (missing <= 0) return;
-        wanted.insert(wanted.end(), static_cast<std::size_t>(missing), of);
+        errands.insert(errands.end(), static_cast<std::size_t>(missing), errand);
     }
-    binder_wakes.notify_one();
+    errand_comes.notify_one();
 }
 
-/// The background thread. A spare is a favour: what stands in its way is nobody's error.
-void Pool::State::run_binder() {
+void Pool::State::want_dense(const TemplatePtr& of) {
+    if (of->state().is_dense_wanted.exchange(true)) return;
+    {
+        const std::lock_guard guard{lock};
+        errands.push_back({Errand::What::dense, of});
+    }
+    errand_comes.notify_one();
+}
+
+/// The background thread. An errand is a favour: what stands in its way is nobody's error.
+void Pool::State::run_errands() {
     const PageFinder finder{options.look};
     std::unique_lock guard{lock};
     while (true) {
-        binder_wakes.wait(guard, [&] { return is_closing || !wanted.empty(); });
+        errand_comes.wait(guard, [&] { return is_closing || !errands.empty(); });
         if (is_closing) return;
-        const TemplatePtr next = wanted.front();
+        const Errand errand = errands.front();
         guard.unlock();
-        SlotPtr slot = make_slot();
-        const bool is_bound = slot != nullptr && slot->bind(next, finder.works()).ok();
-        if (slot != nullptr && !is_bound) destroy(std::move(slot));
+        if (errand.what == Errand::What::spare) {
+            make_spare(errand.of, finder.works());
+        } else {
+            make_dense(errand.of);
+        }
         guard.lock();
-        wanted.erase(wanted.begin());
-        if (!is_bound) continue;
-        ++binds;
-        ++background_binds;
-        idle.push_back(std::move(slot));
+        errands.erase(errands.begin());
     }
+}
+
+void Pool::State::make_spare(const TemplatePtr& of, bool can_look) {
+    SlotPtr slot = make_slot();
+    if (slot == nullptr) return;
+    if (!slot->bind(of, can_look).ok()) return destroy(std::move(slot));
+    ++binds;
+    ++background_binds;
+    const std::lock_guard guard{lock};
+    idle.push_back(std::move(slot));
+}
+
+void Pool::State::make_dense(const TemplatePtr& of) {
+    auto made = of->state().make_dense();
+    if (!made.ok()) return;
+    of->state().dense = std::move(made).take();
+    of->state().has_dense.store(true, std::memory_order_release);
+    ++dense_templates;
 }
 
 Pool::Pool(std::unique_ptr<State> state) noexcept : state_{std::move(state)} {}
@@ -145,8 +184,9 @@ Pool::~Pool() = default;
 
 Result<std::unique_ptr<Pool>> Pool::make(Engine& engine, const PoolOptions& options) {
     auto state = std::make_unique<State>(engine, options);
-    const auto run = [](void* self) { static_cast<State*>(self)->run_binder(); };
-    if (options.spare_slots != 0 && !state->binder.start(run, state.get())) {
+    const auto run = [](void* self) { static_cast<State*>(self)->run_errands(); };
+    const bool has_errands = options.spare_slots != 0 || options.growing_runs_max != 0;
+    if (has_errands && !state->background.start(run, state.get())) {
         return Error{ErrorCode::out_of_memory};
     }
     return std::unique_ptr<Pool>{new Pool{std::move(state)}};
@@ -163,6 +203,7 @@ PoolStats Pool::stats() const {
     stats.memory_bytes = state_->budget.used();
     stats.binds = state_->binds.load();
     stats.background_binds = state_->background_binds.load();
+    stats.dense_templates = state_->dense_templates.load();
     stats.quarantined = state_->quarantined.load();
     return stats;
 }
@@ -293,7 +334,7 @@ Result<std::unique_ptr<Shard>> Shard::make(Pool& pool) {
 }
 
 Result<Run> Shard::start(const TemplatePtr& from, void* host_data) {
-    SlotPtr slot = WRUN_TRY(state_->slot_for(from));
+    SlotPtr slot = WRUN_TRY(state_->slot_for(from->state().current(from)));
     auto stack = state_->take_stack(from->state().options.store.stack_bytes);
     if (!stack.ok()) {
         state_->put(std::move(slot));
@@ -312,6 +353,10 @@ void Shard::finish(SlotPtr slot) {
     // A run that took faults may have gone deep.
     if (!slot->was_quiet()) stack.trim();
     state_->stacks.push_back(std::move(stack));
+    const u32 growing_runs_max = state_->pool.options.growing_runs_max;
+    if (growing_runs_max != 0 && slot->growing_runs() >= growing_runs_max) [[unlikely]] {
+        state_->pool.want_dense(slot->shared_template());
+    }
     if (is_new) [[likely]] {
         state_->put(std::move(slot));
         return;

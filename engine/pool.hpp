@@ -22,6 +22,9 @@ struct PoolOptions {
     u64 memory_bytes_max = u64{16} << 30;  // of all guests' memories, as large as they are
     /// Kept bound in the background for a template that a shard had no slot left for.
     u32 spare_slots = 1;
+    /// After so many runs in a row that grew their memory, a template's module is compiled again in
+    /// the background, with checked bounds: then growing costs nothing. 0: never.
+    u32 growing_runs_max = 32;
     /// How to find the pages that a guest has written; the best way there is when not given.
     std::optional<os::PageScanner::Way> look = std::nullopt;
 };
@@ -31,6 +34,7 @@ struct PoolStats {
     u64 memory_bytes = 0;      // of guests' memories
     u64 binds = 0;             // how often a slot has got another instance, or its first
     u64 background_binds = 0;  // those of them that no start had to wait for
+    u64 dense_templates = 0;   // compiled again because their runs grow
     u64 quarantined = 0;       // slots given up because they could not be reset
 };
 

@@ -6,15 +6,6 @@
 
 namespace wrun::engine {
 
-namespace {
-
-/// Dense memories and those of 64 bits reserve what they need; all others are alike.
-[[nodiscard]] bool can_take_over(const MemoryType& type) noexcept {
-    return !type.limits.is_64;
-}
-
-}  // namespace
-
 Slot::~Slot() {
     unbind();
 }
@@ -52,12 +43,13 @@ Result<void> Slot::bind(std::shared_ptr<const Template> to, bool can_look) {
 void Slot::unbind() noexcept {
     if (instance_ != nullptr) {
         for (auto& memory : state().own_memories) {
-            if (!can_take_over(memory->type())) continue;
+            if (!runtime::Memory::is_uniform(memory->type(), memory->layout())) continue;
             memory->become(memory->type(), 0, nullptr);
             memories_.push_back(std::move(memory));
         }
     }
     resets_.clear();
+    growing_runs_ = 0;
     instance_ = nullptr;
     store_.reset();
     template_.reset();
@@ -123,13 +115,14 @@ void Slot::fill(runtime::Table& table, const FrozenTable& frozen) const noexcept
 Result<void> Slot::make_memories(bool can_look) {
     auto* header = state().block.at<runtime::MemoryHeader>(from().module->state().layout.memories);
     const u64 bytes_max = from().options.store.memory_bytes_max;
+    const runtime::MemoryLayout layout = from().module->state().memory_layout();
     for (const FrozenMemory& frozen : from().memories) {
         std::unique_ptr<runtime::Memory> memory;
-        if (!memories_.empty() && can_take_over(frozen.type)) {
+        if (!memories_.empty() && runtime::Memory::is_uniform(frozen.type, layout)) {
             memory = std::move(memories_.back());
             memories_.pop_back();
         } else {
-            memory = WRUN_TRY(runtime::Memory::reserve(frozen.type, bytes_max, &budget_));
+            memory = WRUN_TRY(runtime::Memory::reserve(frozen.type, bytes_max, layout, &budget_));
         }
         memory->become(frozen.type, bytes_max, header++);
         resets_.push_back(WRUN_TRY(runtime::MemoryReset::bind(
@@ -193,6 +186,9 @@ bool Slot::reset(runtime::PageFinder& finder) {
         }
         if (table.is_written()) fill(table, frozen);
     }
+    const bool has_grown = std::any_of(resets_.begin(), resets_.end(),
+        [](const runtime::MemoryReset& memory) { return memory.has_grown(); });
+    growing_runs_ = has_grown ? growing_runs_ + 1 : 0;
     for (runtime::MemoryReset& memory : resets_) {
         if (!memory.reset(finder, was_quiet_)) return false;
     }

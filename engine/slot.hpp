@@ -32,6 +32,12 @@ public:
     /// The stack of the last run, and whether that run took no page fault.
     [[nodiscard]] runtime::GuestStack take_stack() noexcept;
     [[nodiscard]] bool was_quiet() const noexcept { return was_quiet_; }
+    /// How many runs in a row have grown a memory by changing what is mapped.
+    [[nodiscard]] u32 growing_runs() const noexcept { return growing_runs_; }
+    /// What it is bound to, to be kept.
+    [[nodiscard]] const std::shared_ptr<const Template>& shared_template() const noexcept {
+        return template_;
+    }
 
     [[nodiscard]] Store& store() const noexcept { return *store_; }
     [[nodiscard]] Instance& instance() const noexcept { return *instance_; }
@@ -65,6 +71,7 @@ private:
     std::vector<runtime::MemoryReset> resets_;
     runtime::FaultGate gate_;
     bool was_quiet_ = false;
+    u32 growing_runs_ = 0;
 };
 
 }  // namespace wrun::engine

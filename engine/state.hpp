@@ -41,6 +41,11 @@ struct Module::State {
         return type_ids[decoded.functions[func.value].value];
     }
     [[nodiscard]] const Export* find_export(std::string_view name) const noexcept;
+    /// Of the memories that the module defines.
+    [[nodiscard]] runtime::MemoryLayout memory_layout() const noexcept {
+        return options.bounds == Bounds::checked ? runtime::MemoryLayout::dense
+                                                 : runtime::MemoryLayout::guarded;
+    }
     /// The type with concrete references renamed to canonical ones.
     [[nodiscard]] ValType canonical(ValType type) const noexcept {
         if (!type.is_ref() || !type.concrete()) return type;

@@ -122,6 +122,21 @@ std::optional<FuncIndex> Template::find_function(std::string_view name) const no
     return FuncIndex{found->index};
 }
 
+Result<std::shared_ptr<const Template>> Template::State::make_dense() const {
+    auto state = std::make_unique<State>();
+    static_cast<FrozenInstance&>(*state) = *this;
+    state->options = options;
+    state->module = WRUN_TRY(Module::compile(
+        module->engine(), module->state().bytes, ModuleOptions{.bounds = Bounds::checked}));
+    const wrun::Module& decoded = state->module->decoded();
+    for (runtime::FuncRecord& record : state->records) {
+        if (decoded.is_import(FuncIndex{record.func_index})) continue;
+        record.code = state->module->state().image->entry(
+            record.func_index - decoded.imported_function_count);
+    }
+    return std::shared_ptr<const Template>{new Template{std::move(state)}};
+}
+
 Result<Template::Made> Template::make(
     std::shared_ptr<const Module> module, const Linker& linker, const TemplateOptions& options) {
     auto state = std::make_unique<State>();

@@ -113,6 +113,12 @@ Result<void> Memory::bind(const MemoryImage& image, u64 bytes) noexcept {
     return shrink(bytes);
 }
 
+void Memory::shrink_dirty(u64 bytes) noexcept {
+    WRUN_CHECK(is_dense() && bytes <= header_->bytes);
+    header_->bytes = bytes;
+    (void)charge(bytes);
+}
+
 Result<void> Memory::shrink(u64 bytes) noexcept {
     WRUN_CHECK(bytes <= header_->bytes);
     const u64 surplus = header_->bytes - bytes;

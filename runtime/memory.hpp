@@ -61,6 +61,7 @@ public:
     [[nodiscard]] u64 pages() const noexcept;
     /// Whether only code that checks its bounds may access it.
     [[nodiscard]] bool is_dense() const noexcept { return layout_ == MemoryLayout::dense; }
+    [[nodiscard]] MemoryLayout layout() const noexcept { return layout_; }
     /// Whether all memories of this type and layout reserve the same, so that one can become
     /// another.
     [[nodiscard]] static bool is_uniform(const MemoryType& type, MemoryLayout layout) noexcept {
@@ -77,6 +78,8 @@ public:
     [[nodiscard]] Result<void> bind(const MemoryImage& image, u64 bytes) noexcept;
     /// Takes back what was grown beyond `bytes`; there it is zero again.
     [[nodiscard]] Result<void> shrink(u64 bytes) noexcept;
+    /// Likewise of a dense memory, for a caller who zeroes what was written there.
+    void shrink_dirty(u64 bytes) noexcept;
     /// Forgets what was written to [offset, offset + bytes), whole pages, since bind().
     [[nodiscard]] Result<void> drop(u64 offset, u64 bytes) noexcept {
         return reservation_.drop(offset, bytes);

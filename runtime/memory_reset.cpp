@@ -80,14 +80,7 @@ Result<MemoryReset> MemoryReset::bind(Memory& memory, const MemoryImage& image, 
 
 bool MemoryReset::reset(PageFinder& finder, bool is_quiet) {
     ++stats_.resets;
-    if (memory_->bytes() != bytes_) {
-        ++stats_.shrinks;
-        if (!memory_->shrink(bytes_).ok()) return false;
-        // What is mapped anew takes huge pages again.
-        if (way_ == ResetWay::learned && !memory_->refuse_huge_pages().ok()) {
-            way_ = ResetWay::drop;
-        }
-    }
+    if (memory_->bytes() != bytes_ && !undo_growth()) return false;
     if (way_ == ResetWay::drop) return drop_all().ok();
     if (way_ == ResetWay::copy) {
         copy_all();
@@ -103,10 +96,24 @@ bool MemoryReset::reset(PageFinder& finder, bool is_quiet) {
     return true;
 }
 
+/// Growth of a dense memory changes no mapping, and so costs nothing the second time.
+bool MemoryReset::undo_growth() noexcept {
+    ++stats_.shrinks;
+    if (memory_->is_dense()) {
+        reach_bytes_ = std::max(reach_bytes_, memory_->bytes());
+        memory_->shrink_dirty(bytes_);
+        return true;
+    }
+    if (!memory_->shrink(bytes_).ok()) return false;
+    // What is mapped anew takes huge pages again.
+    if (way_ == ResetWay::learned && !memory_->refuse_huge_pages().ok()) way_ = ResetWay::drop;
+    return true;
+}
+
 /// Every private page becomes hot, or is dropped where there are too many.
 Result<void> MemoryReset::look(PageFinder& finder) {
     ++stats_.looks;
-    const auto found = WRUN_TRY(finder.find(memory_->base(), bytes_));
+    const auto found = WRUN_TRY(finder.find(memory_->base(), reach_bytes_));
     hot_.clear();
     for (const os::PageRun& run : found) {
         const u32 kept = std::min(run.count, hot_pages_max - static_cast<u32>(hot_.size()));
@@ -122,7 +129,7 @@ Result<void> MemoryReset::look(PageFinder& finder) {
 }
 
 Result<void> MemoryReset::drop_all() noexcept {
-    return memory_->drop(0, bytes_);
+    return memory_->drop(0, reach_bytes_);
 }
 
 void MemoryReset::copy_page(u32 page) noexcept {
@@ -137,8 +144,8 @@ void MemoryReset::copy_page(u32 page) noexcept {
 
 void MemoryReset::copy_all() noexcept {
     std::copy_n(image_->data(), image_->bytes(), memory_->base());
-    std::fill_n(memory_->base() + image_->bytes(), bytes_ - image_->bytes(), u8{0});
-    stats_.pages_copied += bytes_ / os::page_bytes;
+    std::fill_n(memory_->base() + image_->bytes(), reach_bytes_ - image_->bytes(), u8{0});
+    stats_.pages_copied += reach_bytes_ / os::page_bytes;
 }
 
 }  // namespace wrun::runtime

@@ -14,6 +14,7 @@
 //     other thread, no asynchronous I/O, no MADV_POPULATE_WRITE.
 //   - Huge pages would make pages writable that nobody touched: they are refused after each mapping
 //     and each growth; where the system does not refuse them the memory falls to `drop`.
+//   - Pages that a dense memory has grown over stay: they count as its own from then on.
 //   - A page that was swapped out is as private as one that is present.
 //   - Looking goes on to the end of the memory, however many runs of pages there are.
 // A reset that fails leaves the memory unusable: whoever owns it must never run a guest in it
@@ -85,14 +86,19 @@ public:
     /// be used again.
     [[nodiscard]] bool reset(PageFinder& finder, bool is_quiet);
 
+    /// Whether the run has made the memory larger, which only a dense one undoes for nothing.
+    [[nodiscard]] bool has_grown() const noexcept {
+        return memory_->bytes() != bytes_ && !memory_->is_dense();
+    }
     [[nodiscard]] ResetWay way() const noexcept { return way_; }
     [[nodiscard]] const ResetStats& stats() const noexcept { return stats_; }
     [[nodiscard]] std::span<const u32> hot_pages() const noexcept { return hot_; }
 
 private:
     MemoryReset(Memory& memory, const MemoryImage& image, u64 bytes) noexcept
-        : memory_{&memory}, image_{&image}, bytes_{bytes} {}
+        : memory_{&memory}, image_{&image}, bytes_{bytes}, reach_bytes_{bytes} {}
 
+    [[nodiscard]] bool undo_growth() noexcept;
     [[nodiscard]] Result<void> look(PageFinder& finder);
     [[nodiscard]] Result<void> drop_all() noexcept;
     void copy_page(u32 page) noexcept;
@@ -101,6 +107,7 @@ private:
     Memory* memory_ = nullptr;
     const MemoryImage* image_ = nullptr;
     u64 bytes_ = 0;
+    u64 reach_bytes_ = 0;  // how far runs got: beyond `bytes_` only where growth is not unmapped
     ResetWay way_ = ResetWay::drop;
     std::vector<u32> hot_;  // ascending
     ResetStats stats_;

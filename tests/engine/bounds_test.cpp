@@ -329,8 +329,10 @@ TEST_F(CheckedBounds, TakeARegisterForAMomentOnly) {
     for (int i = 1; i < 7; ++i)
         flat += " i32.mul";
     make_as(Bounds::checked, R"((module (import "m" "memory" (memory 1))
-        (func (export "nested") (param i32) (result i32) )" + nested + R"()
-        (func (export "flat") (param i32) (result i32) )" + flat + R"()
+        (func (export "nested") (param i32) (result i32) )" +
+                                 nested + R"()
+        (func (export "flat") (param i32) (result i32) )" +
+                                 flat + R"()
         (func (export "store") (param i32 i32) (result i32)
             (i32.load8_u (local.get 0)) (i32.load8_u (i32.add (local.get 0) (i32.const 1)))
             (i32.store8 (i32.add (local.get 0) (i32.const 9)) (i32.add (local.get 1) (i32.const 1)))

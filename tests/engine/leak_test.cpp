@@ -143,12 +143,17 @@ protected:
     }
 
     void open(const PoolOptions& options, const TemplateOptions& of = {}) {
+        shard.reset();
         pool = Pool::make(*engine, options).take();
         shard = Shard::make(*pool).take();
         // Overflows are many, and a deep stack takes its time to fault in.
         TemplateOptions with = of;
         with.store.stack_bytes = 64 * 1024;
-        from = Template::make(compile(vandal).take(), linker, with).take().made;
+        // Dense memories are open as far as they may ever grow.
+        with.store.memory_bytes_max = u64{64} << 16;
+        const auto module =
+            engine::Module::compile(*engine, wat::assemble(vandal), {.bounds = bounds}).take();
+        from = Template::make(module, linker, with).take().made;
         misbehave = from->find_function("misbehave").value();
         sum = from->find_function("sum").value();
         auto run = shard->start(from).take();
@@ -205,6 +210,7 @@ protected:
     }
 
     int source = -1;
+    engine::Bounds bounds = engine::Bounds::guard;
     std::unique_ptr<Pool> pool;
     std::unique_ptr<Shard> shard;
     TemplatePtr from;
@@ -224,6 +230,14 @@ TEST_F(Leak, NothingIsLeft) {
 TEST_F(Leak, NothingIsLeftWherePagesAreRead) {
     open({.spare_slots = 0, .look = os::PageScanner::Way::read});
     EXPECT_EQ(cycle(cycles() / 10, 2), "");
+}
+
+TEST_F(Leak, NothingIsLeftInDenseMemories) {
+    bounds = engine::Bounds::checked;
+    open({.spare_slots = 0});
+    EXPECT_EQ(cycle(cycles() / 5, 10), "");
+    open({.spare_slots = 0}, {.reset = runtime::ResetWay::drop});
+    EXPECT_EQ(cycle(cycles() / 20, 11), "");
 }
 
 TEST_F(Leak, NothingIsLeftWhereAllIsDropped) {

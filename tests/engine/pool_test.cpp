@@ -369,6 +369,35 @@ TEST_F(PoolTest, SparesAreBoundInTheBackground) {
     EXPECT_LE(pool->stats().binds - pool->stats().background_binds, binds - 2);
 }
 
+TEST_F(PoolTest, ATemplateWhoseRunsGrowBecomesDense) {
+    open({.spare_slots = 0, .growing_runs_max = 5});
+    const auto of = template_of(R"((module (memory (export "memory") 1 50) (data (i32.const 9) "r")
+        (global $g (mut i32) (i32.const 5)) (table 2 funcref) (elem (i32.const 1) $f)
+        (func $f (result i32) (i32.const 3))
+        (func (export "grow") (result i32) (local $had i32)
+            (local.set $had (memory.grow (i32.const 20)))
+            (local.set $had (i32.add (local.get $had) (i32.load (i32.const 1300000))))
+            (i32.store (i32.const 1300000) (i32.const 7)) (i32.store (i32.const 9) (i32.const 7))
+            (global.set $g (i32.add (global.get $g) (i32.const 1)))
+            (i32.add (i32.add (global.get $g) (local.get $had)) (call_indirect (result i32) (i32.const 1))))
+        (func (export "beyond") (result i32) (i32.load (i32.const 70000)))))");
+    for (int i = 0; i < 2000 && pool->stats().dense_templates == 0; ++i) {
+        ASSERT_EQ(run_once(of, "grow"), "10");
+        if (i >= 10) std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+    EXPECT_EQ(pool->stats().dense_templates, 1u);
+    for (int i = 0; i < 20; ++i) {
+        ASSERT_EQ(run_once(of, "grow"), "10");
+        ASSERT_EQ(run_once(of, "beyond"), "trap: out of bounds memory access");
+    }
+    // Growing now takes no fault either.
+    const auto before = os::thread_fault_count();
+    for (int i = 0; i < 100; ++i)
+        ASSERT_EQ(run_once(of, "grow"), "10");
+    EXPECT_EQ(os::thread_fault_count(), before);
+    EXPECT_EQ(pool->stats().memory_bytes % 65'536, 0u);
+}
+
 // ---- another's secret --------------------------------------------------------------------------
 
 TEST_F(PoolTest, ASecretIsNotFoundByTheNext) {
