@@ -106,22 +106,34 @@ bool StringList::assign(const std::vector<std::string>& strings) {
 }
 
 State::Made State::make(const Config& config) {
-    std::unique_ptr<State> state{new State{config.descriptors_max}};
+    std::unique_ptr<State> state{new State{config}};
     if (!state->args_.assign(config.args))
         return {nullptr, "the arguments are too many, or one holds a zero byte"};
     if (!state->env_.assign(config.env))
         return {nullptr, "the environment is too large, or a variable holds a zero byte"};
     if (config.preopens.size() + first_preopen > config.descriptors_max)
         return {nullptr, "more directories are granted than descriptors are allowed"};
-
-    for (u32 number = 0; number < config.stdio.size(); ++number)
-        place_stream(state->descriptors_, number, config.stdio[number]);
-    u32 number = first_preopen;
-    for (const Preopen& preopen : config.preopens) {
-        if (std::string error = grant(state->descriptors_, number++, preopen); !error.empty())
-            return {nullptr, std::move(error)};
-    }
+    if (std::string error = state->grant_descriptors(); !error.empty())
+        return {nullptr, std::move(error)};
     return {std::move(state), {}};
+}
+
+std::string State::grant_descriptors() {
+    for (u32 number = 0; number < config_.stdio.size(); ++number)
+        place_stream(descriptors_, number, config_.stdio[number]);
+    u32 number = first_preopen;
+    for (const Preopen& preopen : config_.preopens) {
+        if (std::string error = grant(descriptors_, number++, preopen); !error.empty())
+            return error;
+    }
+    return {};
+}
+
+std::string State::reset() {
+    if (!is_used_) return {};
+    descriptors_ = DescriptorTable{config_.descriptors_max};
+    is_used_ = false;
+    return grant_descriptors();
 }
 
 }  // namespace wrun::wasi

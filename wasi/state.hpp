@@ -58,13 +58,26 @@ public:
 
     [[nodiscard]] const StringList& args() const noexcept { return args_; }
     [[nodiscard]] const StringList& env() const noexcept { return env_; }
-    [[nodiscard]] DescriptorTable& descriptors() noexcept { return descriptors_; }
+    [[nodiscard]] DescriptorTable& descriptors() noexcept {
+        is_used_ = true;
+        return descriptors_;
+    }
+
+    /// Makes the descriptors what they were at first, for the next guest: what was opened is
+    /// closed, and what was granted is opened again. Like make(), what is wrong or nothing; then
+    /// the state is of no use. What the config borrows must still be there. There is nothing else
+    /// to reset: random numbers and clocks are the system's.
+    [[nodiscard]] std::string reset();
 
 private:
-    explicit State(u32 descriptors_max) noexcept : descriptors_{descriptors_max} {}
+    explicit State(const Config& config) : config_{config}, descriptors_{config.descriptors_max} {}
+    [[nodiscard]] std::string grant_descriptors();
+
+    Config config_;
     StringList args_;
     StringList env_;
     DescriptorTable descriptors_;
+    bool is_used_ = false;  // the descriptors may not be as they were granted
 };
 
 }  // namespace wrun::wasi

@@ -631,5 +631,47 @@ TEST(Socket, OnlySocketsAreSockets) {
     EXPECT_EQ(other(areas::sock_send, 1u, 64u, 0u, 0u, 64u), Errno::notsock);
 }
 
+int open_files() {
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"}) {
+        static_cast<void>(entry);
+        ++count;
+    }
+    return count;
+}
+
+/// What the next guest of the same state finds is what the first one found.
+TEST(StateReset, GivesDescriptorsAsTheyWereGranted) {
+    Folder folder;
+    folder.write("file", "text");
+    Config config = Guest::with_folder(folder, false);
+    config.stdio = {0, 1, 2};
+    Guest guest{config};
+    const int before = open_files();
+    for (int round = 0; round < 3; ++round) {
+        EXPECT_EQ(guest.open("file"), 4u);
+        EXPECT_EQ(guest.read(4), "text");
+        EXPECT_EQ(guest.open("file"), 5u);
+        EXPECT_EQ(guest(areas::fd_fdstat_set_rights, 3u, Rights{0}, Rights{0}), Errno::success);
+        EXPECT_EQ(guest(areas::fd_renumber, 4u, 1u), Errno::success);
+        EXPECT_EQ(guest(areas::fd_close, 2u), Errno::success);
+        ASSERT_EQ(guest.state().reset(), "");
+        EXPECT_EQ(open_files(), before);
+        EXPECT_EQ(guest.read(4), "<badf>");
+        EXPECT_EQ(guest.read(1), "<notcapable>") << "standard output is there to be written";
+        EXPECT_EQ(guest.write(2, ""), Errno::success);
+        EXPECT_EQ(guest(areas::fd_prestat_get, 3u, 64u), Errno::success);
+    }
+}
+
+TEST(StateReset, SaysWhatIsGone) {
+    auto folder = std::make_unique<Folder>();
+    Guest guest{*folder};
+    ASSERT_EQ(guest.state().reset(), "");
+    EXPECT_EQ(guest(areas::fd_close, 3u), Errno::success);
+    folder.reset();
+    EXPECT_THAT(guest.state().reset(), testing::HasSubstr("cannot open the directory"));
+}
+
 }  // namespace
 }  // namespace wrun::wasi

@@ -93,6 +93,8 @@ public:
         return function(context, args...);
     }
 
+    [[nodiscard]] State& state() { return *state_; }
+
     u32 put(std::string_view text) {
         const u32 address = next_;
         std::memcpy(memory_.data() + address, text.data(), text.size());
