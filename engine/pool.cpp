@@ -216,6 +216,8 @@ struct Shard::State {
     /// This shard's idle slots of a template; the reference holds until lists are dropped.
     [[nodiscard]] std::vector<SlotPtr>& list_of(const Template* of);
     [[nodiscard]] Result<SlotPtr> slot_for(const TemplatePtr& from);
+    /// Of the template or what replaces it by now.
+    [[nodiscard]] Result<SlotPtr> slot_of_current(const TemplatePtr& from);
     [[nodiscard]] Result<SlotPtr> bind(const TemplatePtr& to);
     /// The idle slot of the template that was not used for longest, or null.
     [[nodiscard]] SlotPtr take_oldest();
@@ -252,6 +254,17 @@ Result<SlotPtr> Shard::State::slot_for(const TemplatePtr& from) {
     pool.want_spares(from);
     if (SlotPtr slot = pool.take(from.get())) return slot;
     return bind(from);
+}
+
+Result<SlotPtr> Shard::State::slot_of_current(const TemplatePtr& from) {
+    const TemplatePtr& current = from->state().current(from);
+    Result<SlotPtr> slot = slot_for(current);
+    if (slot.ok() || current == from) return slot;
+    // All that a dense memory may hold is open at once, which a system that promises no more than
+    // it has can refuse.
+    const ErrorCode code = slot.error().code;
+    const bool is_refused = code == ErrorCode::out_of_memory || code == ErrorCode::address_space;
+    return is_refused ? slot_for(from) : std::move(slot);
 }
 
 Result<SlotPtr> Shard::State::bind(const TemplatePtr& to) {
@@ -334,7 +347,7 @@ Result<std::unique_ptr<Shard>> Shard::make(Pool& pool) {
 }
 
 Result<Run> Shard::start(const TemplatePtr& from, void* host_data) {
-    SlotPtr slot = WRUN_TRY(state_->slot_for(from->state().current(from)));
+    SlotPtr slot = WRUN_TRY(state_->slot_of_current(from));
     auto stack = state_->take_stack(from->state().options.store.stack_bytes);
     if (!stack.ok()) {
         state_->put(std::move(slot));

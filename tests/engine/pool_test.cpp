@@ -3,6 +3,8 @@
 #include "engine/pool.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -13,6 +15,7 @@
 #include "base/os_pages.hpp"
 #include "engine/state.hpp"
 #include "tests/engine/world.hpp"
+#include "tests/support/sanitizers.hpp"
 #include "tests/support/wat.hpp"
 
 namespace wrun::test {
@@ -399,6 +402,31 @@ TEST_F(PoolTest, ATemplateWhoseRunsGrowBecomesDense) {
         ASSERT_TRUE(shard->start(of).take().call(grow, {}, results).ok());
     EXPECT_EQ(os::thread_fault_count(), before);
     EXPECT_EQ(pool->stats().memory_bytes % 65'536, 0u);
+}
+
+using PoolDeathTest = PoolTest;
+
+/// All that a dense memory may ever hold is open at once: four gigabytes here.
+TEST_F(PoolDeathTest, GoOnWhereADenseMemoryIsRefused) {
+    if (has_address_sanitizer) GTEST_SKIP() << "the sanitizer itself needs terabytes of addresses";
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    const auto body = [this] {
+        open({.spare_slots = 0, .growing_runs_max = 3});
+        const auto of = template_of(R"((module (memory 1)
+            (func (export "grow") (result i32) (memory.grow (i32.const 1)))))");
+        const rlimit gibibyte{u64{1} << 30, u64{1} << 30};
+        setrlimit(RLIMIT_DATA, &gibibyte);
+        bool is_right = true;
+        for (int i = 0; i < 2000 && pool->stats().dense_templates == 0; ++i) {
+            is_right = is_right && run_once(of, "grow") == "1";
+            std::this_thread::sleep_for(std::chrono::milliseconds{1});
+        }
+        is_right = is_right && pool->stats().dense_templates == 1;
+        for (int i = 0; i < 20; ++i)
+            is_right = is_right && run_once(of, "grow") == "1";
+        _exit(is_right ? 5 : 6);
+    };
+    EXPECT_EXIT(body(), ::testing::ExitedWithCode(5), "");
 }
 
 // ---- another's secret --------------------------------------------------------------------------
