@@ -1,6 +1,6 @@
 // Codegen: the state checker. In builds with assertions it runs between every two operations and
 // holds what codegen knows against the rules at the top of codegen.hpp; release has none of it. It
-// keeps a shadow of what it must find again: the operands below lazy_base_, and what the operation
+// keeps a shadow of what it must find again: the operands below the window, and what the operation
 // before was to do to the stack. Amortised constant time for each operation, whatever the input.
 #pragma once
 
@@ -64,28 +64,29 @@ void Codegen<Masm>::check_state(const u8* opcode) {
     }
 }
 
-/// Operands below lazy_base_ cannot move, and are nothing that a path could change.
+/// Operands below the window cannot move, and are nothing that a path could change.
 template <class Masm>
 void Codegen<Masm>::check_shadow() {
-    WRUN_CHECK(lazy_base_ <= height());
+    WRUN_CHECK(operands_.lazy_base() <= height());
     // What an `end` uncovers lay below the block and is as it was, unless it went to its slot at
-    // once because too much was on top. All else that lowers lazy_base_ takes the operands off the
+    // once because too much was on top. All else that lowers the window takes the operands off the
     // stack.
     const bool uncovers = shadow_.before == Op::end;
-    const u32 base = uncovers ? std::min(lazy_base_, shadow_.block_base) : lazy_base_;
+    const u32 base =
+        uncovers ? std::min(operands_.lazy_base(), shadow_.block_base) : operands_.lazy_base();
     while (shadow_.deep.size() > base) {
         const Operand& was = shadow_.deep.back();
-        const std::size_t index = shadow_.deep.size() - 1;
+        const u32 index = static_cast<u32>(shadow_.deep.size()) - 1;
         if (uncovers && index < shadow_.block_height) {
             const Operand& is = operands_[index];
-            WRUN_CHECK(detail::is_same(was, is) ||
-                       (index < lazy_base_ && is.loc == Loc::slot && is.slot == was.slot));
+            WRUN_CHECK(detail::is_same(was, is) || (index < operands_.lazy_base() &&
+                                                       is.loc == Loc::slot && is.slot == was.slot));
         }
         if (was.loc == Loc::local) --shadow_.deep_aliases[was.index()];
         shadow_.deep.pop_back();
     }
-    while (shadow_.deep.size() < lazy_base_) {
-        const Operand& operand = operands_[shadow_.deep.size()];
+    while (shadow_.deep.size() < operands_.lazy_base()) {
+        const Operand& operand = operands_[static_cast<u32>(shadow_.deep.size())];
         WRUN_CHECK(
             operand.loc == Loc::constant || operand.loc == Loc::slot || operand.loc == Loc::local);
         if (operand.loc == Loc::local) ++shadow_.deep_aliases[operand.index()];
@@ -109,7 +110,7 @@ void Codegen<Masm>::check_effect() {
     const auto deep = shadow_.deep_aliases.find(shadow_.local);
     WRUN_CHECK(deep == shadow_.deep_aliases.end() || deep->second == 0);
     const u32 end = height() - (*shadow_.before == Op::local_tee);
-    for (u32 i = lazy_base_; i < end; ++i) {
+    for (u32 i = operands_.lazy_base(); i < end; ++i) {
         WRUN_CHECK(operands_[i].loc != Loc::local || operands_[i].index() != shadow_.local);
     }
 }
@@ -118,7 +119,7 @@ void Codegen<Masm>::check_effect() {
 /// free has one.
 template <class Masm>
 void Codegen<Masm>::check_window(Op next, const u8* opcode) {
-    WRUN_CHECK(height() - lazy_base_ <= window);
+    WRUN_CHECK(height() - operands_.lazy_base() <= window);
     u32 slot = 0;
     if (!shadow_.deep.empty()) {
         const Operand& last = shadow_.deep.back();
@@ -132,7 +133,7 @@ void Codegen<Masm>::check_window(Op next, const u8* opcode) {
         WRUN_CHECK((mask & bit) == 0 && (temps & bit) != 0);
         mask |= bit;
     };
-    for (u32 i = lazy_base_; i < height(); ++i) {
+    for (u32 i = operands_.lazy_base(); i < height(); ++i) {
         const Operand& operand = operands_[i];
         const bool is_top = i + 1 == height();
         WRUN_CHECK(operand.slot == slot);
@@ -224,7 +225,8 @@ void Codegen<Masm>::check_pending(const u8* opcode) {
 /// A function has ended: nothing is left.
 template <class Masm>
 void Codegen<Masm>::check_end() {
-    WRUN_CHECK(operands_.empty() && controls_.empty() && slot_height_ == 0 && lazy_base_ == 0);
+    WRUN_CHECK(
+        operands_.empty() && controls_.empty() && slot_height_ == 0 && operands_.lazy_base() == 0);
     WRUN_CHECK(pending_loads_ == 0 && !pending_flags_);
     WRUN_CHECK(free_ == int_temps_ && free_float_ == float_temps_);
 }

@@ -28,7 +28,7 @@
 #include "base/result.hpp"
 #include "codegen/compile.hpp"
 #include "codegen/homes.hpp"
-#include "codegen/operand.hpp"
+#include "codegen/operand_stack.hpp"
 #include "decoder/module.hpp"
 #include "decoder/opcodes.hpp"
 #include "runtime/abi.hpp"
@@ -179,7 +179,7 @@ private:
         u32 depth = 0;
     };
 
-    static constexpr u32 window = 32;
+    static constexpr u32 window = OperandStack::window;
     static constexpr u32 pending_loads_max = 2;
 
     // ---- frame (emit_function.hpp) ----------------------------------------------------------
@@ -211,17 +211,22 @@ private:
 
     // ---- operands (operands.hpp) ------------------------------------------------------------
 
-    [[nodiscard]] u32 height() const noexcept { return static_cast<u32>(operands_.size()); }
-    Operand& push(Loc loc, Kind kind);
-    void push_reg(Kind kind, Gp reg) { push(Loc::reg, kind).reg = to_underlying(reg); }
-    void push_fp(Kind kind, Fp reg) { push(Loc::reg, kind).reg = reg.id; }
-    void push_constant(Kind kind, u64 bits) { push(Loc::constant, kind).bits = bits; }
+    [[nodiscard]] u32 height() const noexcept { return operands_.size(); }
+    WRUN_INLINE void push(Loc loc, Kind kind, u8 reg = 0, u64 bits = 0, u8 extra = 0) {
+        if (operands_.window_is_full()) [[unlikely]]
+            move_window();
+        operands_.push(Operand::head(loc, kind, slot_height_, reg, extra), bits);
+        slot_height_ += kind == Kind::v128 ? 2 : 1;
+    }
+    [[gnu::noinline]] void move_window();
+    void push_reg(Kind kind, Gp reg) { push(Loc::reg, kind, to_underlying(reg)); }
+    void push_fp(Kind kind, Fp reg) { push(Loc::reg, kind, reg.id); }
+    void push_constant(Kind kind, u64 bits) { push(Loc::constant, kind, 0, bits); }
+    void push_local(Kind kind, u32 local) { push(Loc::local, kind, 0, local); }
     void push_flags(Cond cond);
     WRUN_INLINE Operand pop() {
-        const Operand operand = operands_.back();
-        operands_.pop_back();
+        const Operand operand = operands_.pop();
         slot_height_ = operand.slot;
-        lazy_base_ = std::min(lazy_base_, height());
         if (operand.loc >= Loc::flags) [[unlikely]]
             forget_pending(operand.loc);
         return operand;
@@ -290,7 +295,7 @@ private:
     static constexpr u32 no_local = 0xffff'ffff;
     /// What must be found again one operation later.
     struct Shadow {
-        std::vector<Operand> deep;                  // the operands below lazy_base_
+        std::vector<Operand> deep;                  // the operands below the window
         std::unordered_map<u32, u32> deep_aliases;  // how many of them mean a local
         std::optional<Op> before;                   // the operation announced last
         bool was_reachable = false;
@@ -477,10 +482,8 @@ private:
     u32 float_temps_ = 0;
     u32 free_ = 0;
     u32 free_float_ = 0;
-    std::vector<Operand> operands_;
+    OperandStack operands_;
     u32 slot_height_ = 0;
-    /// Operands below are constants, slots or locals not set here; never more than `window` above.
-    u32 lazy_base_ = 0;
     u32 pending_loads_ = 0;  // how many operands are Loc::load; all within the window
     bool pending_flags_ = false;
     const bool bounds_checked_;

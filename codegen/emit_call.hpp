@@ -181,12 +181,12 @@ void Codegen<Masm>::after_call(std::span<const ValType> results) {
                 push_reg(kind, Masm::integer_result);
             }
         } else {
-            Operand& operand = push(Loc::slot, kind);
+            push(Loc::slot, kind);
             masm_.load_word(
                 true, Masm::scratch, Mem::at(Masm::context, offsetof(runtime::Context, results)));
             masm_.load_word(true, Masm::scratch,
                 Mem::at(Masm::scratch, static_cast<i32>(buffer_slot * runtime::slot_bytes)));
-            masm_.store_word(true, operand_mem(operand.slot), Masm::scratch);
+            masm_.store_word(true, operand_mem(operands_.back().slot), Masm::scratch);
         }
         buffer_slot += type.slots();
     }

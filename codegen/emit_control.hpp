@@ -33,7 +33,7 @@ auto Codegen<Masm>::push_control(ControlKind kind, BlockType type) -> Control& {
     control.height = height() - static_cast<u32>(control.params.size());
     control.slot_height =
         control.height == height() ? slot_height_ : operands_[control.height].slot;
-    control.lazy_base = std::min(lazy_base_, control.height);
+    control.lazy_base = std::min(operands_.lazy_base(), control.height);
     return control;
 }
 
@@ -51,7 +51,7 @@ void Codegen<Masm>::enter_block(ControlKind kind, BlockType type) {
     const BlockSummary* block = next_block_summary(kind == ControlKind::loop);
     flush_for_block(
         block != nullptr ? block->set : LocalSet{}, kind != ControlKind::block, control.height);
-    lazy_base_ = std::max(lazy_base_, control.height);
+    if (operands_.lazy_base() < control.height) operands_.set_lazy_base(control.height);
     if (kind == ControlKind::if_) control.else_state = state_;
     if (kind == ControlKind::loop) {
         control.target = loop_state(*block);
@@ -259,7 +259,7 @@ void Codegen<Masm>::emit_if_(BlockType type) {
 template <class Masm>
 void Codegen<Masm>::restore_entry(const Control& control) {
     truncate(control.height, control.slot_height);
-    lazy_base_ = control.height;
+    operands_.set_lazy_base(control.height);
     push_label_types(control.params, false);
     state_ = control.else_state;
     reachable_ = true;
@@ -313,7 +313,7 @@ void Codegen<Masm>::emit_end() {
         return;
     }
     truncate(control.height, control.slot_height);
-    lazy_base_ = control.lazy_base;
+    operands_.set_lazy_base(control.lazy_base);
     if (control.kind == ControlKind::loop || !control.has_target) {
         // No path comes here, but the specification types what follows: any consistent state will
         // do.

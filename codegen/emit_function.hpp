@@ -57,7 +57,6 @@ void Codegen<Masm>::begin_function(FuncIndex func, const FunctionSummary& summar
     reachable_ = true;
     operands_.clear();
     slot_height_ = 0;
-    lazy_base_ = 0;
     pending_loads_ = 0;
     pending_flags_ = false;
     controls_.clear();

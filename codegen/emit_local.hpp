@@ -85,7 +85,7 @@ void Codegen<Masm>::set_local(u32 local, const Operand& value) {
 
 template <class Masm>
 void Codegen<Masm>::emit_local_get(LocalIndex local) {
-    push(Loc::local, local_kind(local.value)).bits = local.value;
+    push_local(local_kind(local.value), local.value);
 }
 
 template <class Masm>
@@ -105,7 +105,7 @@ void Codegen<Masm>::emit_local_tee(LocalIndex local) {
         if (pending_loads_ != 0) settle_loads();
         if (value.loc == Loc::local && value.index() == local.value) return;
         const Operand copy = value;
-        for (u32 i = lazy_base_; i + 1 < height(); ++i) {
+        for (u32 i = operands_.lazy_base(); i + 1 < height(); ++i) {
             Operand& operand = operands_[i];
             if (operand.loc == Loc::local && operand.index() == local.value) spill(operand);
         }
@@ -114,7 +114,7 @@ void Codegen<Masm>::emit_local_tee(LocalIndex local) {
     }
     const Kind kind = operands_.back().kind;
     emit_local_set(local);
-    push(Loc::local, kind).bits = local.value;
+    push_local(kind, local.value);
 }
 
 }  // namespace wrun::codegen

@@ -115,10 +115,8 @@ void Codegen<Masm>::load_pending(Kind kind, Access arg) {
         check_upper(held.reg);
         check_bounds(arg.memory, held.reg, arg.offset + arg.bytes);
     }
-    Operand& operand = push(Loc::load, kind);
-    operand.reg = to_underlying(held.reg);
-    operand.extra = held.owned;
-    operand.bits = Operand::pending(static_cast<u32>(arg.offset), here());
+    push(Loc::load, kind, to_underlying(held.reg),
+        Operand::pending(static_cast<u32>(arg.offset), here()), held.owned);
     ++pending_loads_;
 }
 

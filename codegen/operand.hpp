@@ -68,6 +68,13 @@ struct Operand {
     u32 slot = 0;  // the canonical slot of this height, in slots of the frame's operand area
     u64 bits = 0;  // constant: its bits; local: its index; load: offset and opcode's place
 
+    /// All but `bits` as one value. Stored at once it can be read at once: a read that spans
+    /// several narrower stores waits until all of them have left the store buffer.
+    [[nodiscard]] static constexpr u64 head(
+        Loc loc, Kind kind, u32 slot, u8 reg = 0, u8 extra = 0) noexcept {
+        return to_underlying(loc) | (u32{to_underlying(kind)} << 8) | (u32{reg} << 16) |
+               (u32{extra} << 24) | (u64{slot} << 32);
+    }
     [[nodiscard]] static constexpr u64 pending(u32 offset, u32 where) noexcept {
         return offset | (u64{where} << 32);
     }

@@ -73,8 +73,7 @@ void Codegen<Masm>::strain(u32 offset) {
         settle_flags();
         settle_loads();
     }
-    for (u32 i = lazy_base_; i < height(); ++i) {
-        Operand& operand = operands_[i];
+    for (Operand& operand : operands_.lazy()) {
         const bool in_temp =
             operand.loc == Loc::reg &&
             (operand.is_float() ? is_float_temp(operand.reg) : is_temp(operand.reg));
@@ -86,20 +85,17 @@ void Codegen<Masm>::strain(u32 offset) {
 
 // ---- the stack --------------------------------------------------------------------------------
 
+/// The deepest operand that may be anything goes to its slot, so that another finds room above.
 template <class Masm>
-Operand& Codegen<Masm>::push(Loc loc, Kind kind) {
-    if (height() - lazy_base_ >= window) spill(operands_[lazy_base_++]);
-    Operand& operand = operands_.emplace_back();
-    operand.loc = loc;
-    operand.kind = kind;
-    operand.slot = slot_height_;
-    slot_height_ += kind == Kind::v128 ? 2 : 1;
-    return operand;
+void Codegen<Masm>::move_window() {
+    const u32 deepest = operands_.lazy_base();
+    operands_.set_lazy_base(deepest + 1);
+    spill(operands_[deepest]);
 }
 
 template <class Masm>
 void Codegen<Masm>::push_flags(Cond cond) {
-    push(Loc::flags, Kind::i32).reg = to_underlying(cond);
+    push(Loc::flags, Kind::i32, to_underlying(cond));
     pending_flags_ = true;
 }
 
@@ -111,10 +107,9 @@ void Codegen<Masm>::forget_pending(Loc loc) noexcept {
 
 template <class Masm>
 void Codegen<Masm>::truncate(u32 new_height, u32 new_slot_height) {
-    while (height() > new_height && height() > lazy_base_)
+    while (height() > new_height && height() > operands_.lazy_base())
         discard(pop());
-    operands_.resize(new_height);
-    lazy_base_ = std::min(lazy_base_, new_height);
+    operands_.shrink(new_height);
     slot_height_ = new_slot_height;
 }
 
@@ -126,35 +121,33 @@ void Codegen<Masm>::push_label_types(std::span<const ValType> types, bool first_
     bool float_taken = !first_in_registers;
     for (const ValType type : types) {
         bool& taken = type.is_float() ? float_taken : integer_taken;
-        if (taken) {
-            // Not by push(): there may be a thousand, and few bytes of wasm say so.
-            operands_.push_back({Loc::slot, type.kind(), 0, 0, slot_height_, 0});
-            slot_height_ += type.slots();
-        } else if (type.is_float()) {
+        u64 head = Operand::head(Loc::slot, type.kind(), slot_height_);
+        if (!taken && type.is_float()) {
             free_float_ &= ~(1u << Masm::float_result.id);
-            push_fp(type.kind(), Masm::float_result);
-        } else {
-            free_ &= ~(1u << to_underlying(Masm::integer_result));
-            push_reg(type.kind(), Masm::integer_result);
+            head = Operand::head(Loc::reg, type.kind(), slot_height_, Masm::float_result.id);
+        } else if (!taken) {
+            constexpr u8 reg = to_underlying(Masm::integer_result);
+            free_ &= ~(1u << reg);
+            head = Operand::head(Loc::reg, type.kind(), slot_height_, reg);
         }
+        // Not by push(): there may be a thousand, and few bytes of wasm say so.
+        operands_.push_beyond(head, 0);
+        slot_height_ += type.slots();
         taken = true;
     }
-    while (height() - lazy_base_ > window) {
-        Operand& operand = operands_[lazy_base_++];
-        if (operand.loc != Loc::slot) spill(operand);
-    }
+    while (height() - operands_.lazy_base() > window)
+        move_window();
 }
 
 /// Behind a block's end that nothing joins its results stay where they are. What lies below the
 /// block is the enclosing one's to watch again, but for what the results pushed out of the window.
 template <class Masm>
 void Codegen<Masm>::leave_window(const Control& control) {
-    const u32 inner = lazy_base_;
-    lazy_base_ = control.lazy_base;
-    while (lazy_base_ < control.height && height() - lazy_base_ > window) {
-        spill(operands_[lazy_base_++]);
-    }
-    if (lazy_base_ == control.height) lazy_base_ = inner;
+    const u32 inner = operands_.lazy_base();
+    operands_.set_lazy_base(control.lazy_base);
+    while (operands_.lazy_base() < control.height && height() - operands_.lazy_base() > window)
+        move_window();
+    if (operands_.lazy_base() == control.height) operands_.set_lazy_base(inner);
 }
 
 template <class Masm>
@@ -175,7 +168,7 @@ void Codegen<Masm>::discard(const Operand& operand) noexcept {
 template <class Masm>
 auto Codegen<Masm>::alloc() -> Gp {
     if (free_ == 0) [[unlikely]] {
-        for (u32 i = lazy_base_; i < height() && free_ == 0; ++i) {
+        for (u32 i = operands_.lazy_base(); i < height() && free_ == 0; ++i) {
             Operand& operand = operands_[i];
             const bool holds = (operand.loc == Loc::reg && !operand.is_float()) ||
                                (operand.loc == Loc::load && operand.extra != 0);
@@ -191,7 +184,7 @@ auto Codegen<Masm>::alloc() -> Gp {
 template <class Masm>
 auto Codegen<Masm>::alloc_fp() -> Fp {
     if (free_float_ == 0) [[unlikely]] {
-        for (u32 i = lazy_base_; i < height() && free_float_ == 0; ++i) {
+        for (u32 i = operands_.lazy_base(); i < height() && free_float_ == 0; ++i) {
             Operand& operand = operands_[i];
             if (operand.loc == Loc::reg && operand.is_float()) spill(operand);
         }
@@ -206,8 +199,7 @@ template <class Masm>
 void Codegen<Masm>::take(Gp reg) {
     const u32 bit = 1u << to_underlying(reg);
     if ((free_ & bit) == 0) {
-        for (u32 i = lazy_base_; i < height(); ++i) {
-            Operand& operand = operands_[i];
+        for (Operand& operand : operands_.lazy()) {
             if (operand.is_float() && operand.loc == Loc::reg) continue;
             const bool holds =
                 operand.reg == to_underlying(reg) &&
@@ -406,8 +398,7 @@ u8 Codegen<Masm>::hinted_home(bool is_float) {
     const u8 home = home_of(local);
     if (home == no_home || homes_.home(home).is_float != is_float) return no_home;
     const u8 reg = homes_.home(home).reg;
-    for (u32 i = lazy_base_; i < height(); ++i) {
-        const Operand& operand = operands_[i];
+    for (const Operand& operand : operands_.lazy()) {
         if (operand.loc == Loc::local && operand.index() == local) return no_home;
         if (operand.loc == Loc::load && !is_float && operand.reg == reg) return no_home;
     }
@@ -512,7 +503,7 @@ void Codegen<Masm>::settle_flags() {
 
 template <class Masm>
 void Codegen<Masm>::settle_loads() {
-    for (u32 i = height(); pending_loads_ != 0 && i > lazy_base_; --i) {
+    for (u32 i = height(); pending_loads_ != 0 && i > operands_.lazy_base(); --i) {
         if (operands_[i - 1].loc == Loc::load) settle(operands_[i - 1]);
     }
 }
@@ -537,14 +528,14 @@ void Codegen<Masm>::spill(Operand& operand) {
 
 template <class Masm>
 void Codegen<Masm>::spill_temps(u32 below) {
-    for (u32 i = lazy_base_; i < below; ++i) {
+    for (u32 i = operands_.lazy_base(); i < below; ++i) {
         if (operands_[i].loc == Loc::reg) spill(operands_[i]);
     }
 }
 
 template <class Masm>
 void Codegen<Masm>::flush_for_block(LocalSet set, bool all, u32 keep_from) {
-    for (u32 i = lazy_base_; i < keep_from; ++i) {
+    for (u32 i = operands_.lazy_base(); i < keep_from; ++i) {
         Operand& operand = operands_[i];
         if (operand.loc == Loc::reg ||
             (operand.loc == Loc::local && set.may_hold(operand.index()))) {
@@ -565,8 +556,7 @@ void Codegen<Masm>::flush_for_block(LocalSet set, bool all, u32 keep_from) {
 
 template <class Masm>
 void Codegen<Masm>::materialize_aliases(u32 local) {
-    for (u32 i = lazy_base_; i < height(); ++i) {
-        Operand& operand = operands_[i];
+    for (Operand& operand : operands_.lazy()) {
         if (operand.loc == Loc::local && operand.index() == local) spill(operand);
     }
 }

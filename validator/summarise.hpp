@@ -9,7 +9,7 @@
 #include "decoder/opcodes.hpp"
 #include "decoder/reader.hpp"
 #include "validator/locals.hpp"
-#include "validator/raw_buffer.hpp"
+#include "base/raw_buffer.hpp"
 #include "validator/summary.hpp"
 
 namespace wrun {

@@ -17,7 +17,7 @@
 #include "decoder/module.hpp"
 #include "decoder/opcodes.hpp"
 #include "validator/locals.hpp"
-#include "validator/raw_buffer.hpp"
+#include "base/raw_buffer.hpp"
 
 namespace wrun {
 
