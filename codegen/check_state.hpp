@@ -143,7 +143,8 @@ void Codegen<Masm>::check_window(Op next, const u8* opcode) {
             case Loc::slot: break;
             case Loc::local:
                 WRUN_CHECK(operand.index() < summary_->local_count);
-                WRUN_CHECK(operand.kind == local_kind(operand.index()));
+                WRUN_CHECK(static_cast<u32>(Operand::head(Loc::local, operand.kind, 0,
+                               operand.reg)) == local_head(operand.index()));
                 break;
             case Loc::flags: WRUN_CHECK(is_top && pending_flags_); break;
             case Loc::load: {

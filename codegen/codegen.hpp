@@ -207,7 +207,14 @@ private:
     [[nodiscard]] Mem operand_mem(u32 slot) const noexcept {
         return Mem::at(Masm::frame, frame_disp(summary_->local_slots + slot));
     }
-    [[nodiscard]] Kind local_kind(u32 local) const noexcept;
+    /// Of an operand that means this local: its Operand::head() but for the slot.
+    [[nodiscard]] WRUN_INLINE u32 local_head(u32 local) const noexcept {
+        return local < local_head_count_ ? local_heads_[local] : find_local_head(local);
+    }
+    [[nodiscard]] u32 find_local_head(u32 local) const noexcept;
+    [[nodiscard]] u32 make_local_head(u32 local, Kind kind) const noexcept {
+        return static_cast<u32>(Operand::head(Loc::local, kind, 0, home_of(local)));
+    }
 
     // ---- operands (operands.hpp) ------------------------------------------------------------
 
@@ -222,7 +229,13 @@ private:
     void push_reg(Kind kind, Gp reg) { push(Loc::reg, kind, to_underlying(reg)); }
     void push_fp(Kind kind, Fp reg) { push(Loc::reg, kind, reg.id); }
     void push_constant(Kind kind, u64 bits) { push(Loc::constant, kind, 0, bits); }
-    void push_local(Kind kind, u32 local) { push(Loc::local, kind, 0, local); }
+    WRUN_INLINE void push_local(u32 local) {
+        if (operands_.window_is_full()) [[unlikely]]
+            move_window();
+        const u32 head = local_head(local);
+        operands_.push(head | (u64{slot_height_} << 32), local);
+        slot_height_ += static_cast<Kind>((head >> 8) & 0xff) == Kind::v128 ? 2 : 1;
+    }
     void push_flags(Cond cond);
     WRUN_INLINE Operand pop() {
         const Operand operand = operands_.pop();
@@ -329,7 +342,8 @@ private:
         state_.reg |= 1u << home;
         state_.slot &= ~(1u << home);
     }
-    void set_local(u32 local, const Operand& value);
+    [[nodiscard]] bool is_loaded(u8 home) const noexcept { return ((state_.reg >> home) & 1) != 0; }
+    void set_local(u32 local, u8 home, const Operand& value);
 
     // ---- control (emit_control.hpp) ---------------------------------------------------------
 
@@ -460,8 +474,8 @@ private:
     std::span<const ValType> params_;
     std::span<const ValType> placed_params_;  // those that stack_params_ is about
     std::span<const ValType> results_;
-    std::array<Kind, 64> local_kinds_{};  // of the first locals; the others are looked up in runs
-    u32 local_kind_count_ = 0;
+    std::array<u32, 64> local_heads_{};  // of the first locals; the others are looked up in runs
+    u32 local_head_count_ = 0;
     /// Of each parameter its slot among the stack arguments, or in_register; empty when all are.
     std::vector<u16> stack_params_;
     u32 register_params_end_ = 0;  // no parameter from here on arrives in a register

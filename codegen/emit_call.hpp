@@ -129,8 +129,7 @@ u32 Codegen<Masm>::place_arguments(std::span<const ValType> types, std::optional
         if (operand.loc == Loc::reg) {
             from = operand.reg;
         } else if (operand.loc == Loc::local) {
-            const u8 home = home_of(operand.index());
-            if (home != no_home && ((state_.reg >> home) & 1) != 0) from = homes_.home(home).reg;
+            if (is_loaded(operand.reg)) from = homes_.home(operand.reg).reg;
         }
         if (!from) {
             late[late_count++] = {to, is_float, first + i};

@@ -184,14 +184,13 @@ void Codegen<Masm>::store_result(u32 slot, const Operand& value) {
     const i32 disp = static_cast<i32>(slot * runtime::slot_bytes);
     const Mem to = Mem::at(Masm::scratch, disp);
     const bool wide = value.is_wide();
-    const u8 home = value.loc == Loc::local ? home_of(value.index()) : no_home;
     if (value.is_constant()) {
         masm_.store_word_imm(false, to, static_cast<i32>(value.bits));
         if (wide) {
             masm_.store_word_imm(
                 false, Mem::at(Masm::scratch, disp + 4), static_cast<i32>(value.bits >> 32));
         }
-    } else if (value.loc == Loc::reg || (home != no_home && ((state_.reg >> home) & 1) != 0)) {
+    } else if (value.loc == Loc::reg || (value.loc == Loc::local && is_loaded(value.reg))) {
         store_to(to, value);
     } else {
         masm_.copy_word(

@@ -87,12 +87,13 @@ void Codegen<Masm>::begin_function(FuncIndex func, const FunctionSummary& summar
     if constexpr (checks_state) begin_shadow();
 
     place_stack_params();
-    local_kind_count_ = 0;
+    local_head_count_ = 0;
     for (const LocalRun& run : summary.locals) {
-        for (u32 i = 0; i < run.count && local_kind_count_ < local_kinds_.size(); ++i) {
-            local_kinds_[local_kind_count_++] = run.type.kind();
+        for (u32 i = 0; i < run.count && local_head_count_ < local_heads_.size(); ++i) {
+            const u32 local = local_head_count_++;
+            local_heads_[local] = make_local_head(local, run.type.kind());
         }
-        if (local_kind_count_ == local_kinds_.size()) break;
+        if (local_head_count_ == local_heads_.size()) break;
     }
 
     Control& control = controls_.emplace_back();

@@ -164,7 +164,7 @@ void Codegen<Masm>::integer_divide(Kind kind, typename Masm::DivisionOp op) {
     }
     take(Masm::remainder);
     if (!divisor_moves) {
-        const u8 home = b.loc == Loc::local ? home_of(b.index()) : no_home;
+        const u8 home = b.loc == Loc::local ? b.reg : no_home;
         if (b.loc == Loc::reg) {
             divisor = static_cast<Gp>(b.reg);
         } else if (home != no_home) {
@@ -192,8 +192,8 @@ void Codegen<Masm>::integer_compare(Kind kind, Cond cond) {
         cond = mirror(cond);
     }
     Held right;
-    const bool left_in_memory = a.loc == Loc::load || a.loc == Loc::slot ||
-                                (a.loc == Loc::local && home_of(a.index()) == no_home);
+    const bool left_in_memory =
+        a.loc == Loc::load || a.loc == Loc::slot || (a.loc == Loc::local && a.reg == no_home);
     if (left_in_memory && b.loc != Loc::load) {
         Held left;
         const Src memory = use_src(a, left);

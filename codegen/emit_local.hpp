@@ -30,15 +30,13 @@ void Codegen<Masm>::load_home(u8 index) {
 
 template <class Masm>
 void Codegen<Masm>::ensure_home(u8 index) {
-    if (((state_.reg >> index) & 1) != 0) return;
+    if (is_loaded(index)) return;
     load_home(index);
     state_.reg |= 1u << index;
 }
 
 template <class Masm>
-Kind Codegen<Masm>::local_kind(u32 local) const noexcept {
-    if (local < local_kind_count_) [[likely]]
-        return local_kinds_[local];
+u32 Codegen<Masm>::find_local_head(u32 local) const noexcept {
     const auto& runs = summary_->locals;
     std::size_t low = 0;
     std::size_t high = runs.size();
@@ -46,14 +44,13 @@ Kind Codegen<Masm>::local_kind(u32 local) const noexcept {
         const std::size_t middle = low + (high - low) / 2;
         (runs[middle].begin <= local ? low : high) = middle;
     }
-    return runs[low].type.kind();
+    return make_local_head(local, runs[low].type.kind());
 }
 
 /// local := value, which has been popped and whose register is released here. Flags survive.
 template <class Masm>
-void Codegen<Masm>::set_local(u32 local, const Operand& value) {
+void Codegen<Masm>::set_local(u32 local, u8 home, const Operand& value) {
     materialize_aliases(local);
-    const u8 home = home_of(local);
     if (home != no_home) {
         if (homes_.home(home).is_float) {
             load_into(home_fp(home), value);
@@ -85,7 +82,7 @@ void Codegen<Masm>::set_local(u32 local, const Operand& value) {
 
 template <class Masm>
 void Codegen<Masm>::emit_local_get(LocalIndex local) {
-    push_local(local_kind(local.value), local.value);
+    push_local(local.value);
 }
 
 template <class Masm>
@@ -93,7 +90,12 @@ void Codegen<Masm>::emit_local_set(LocalIndex local) {
     const Operand value = pop();
     // A load deeper in the stack may have this local as its address.
     if (pending_loads_ != 0) settle_loads();
-    set_local(local.value, value);
+    const u8 home = home_of(local.value);
+    if (value.loc == Loc::reg && home != no_home && value.reg == homes_.home(home).reg) {
+        // It was computed there (hinted_home), so no operand means the old value.
+        return set_home_written(home);
+    }
+    set_local(local.value, home, value);
 }
 
 template <class Masm>
@@ -112,9 +114,8 @@ void Codegen<Masm>::emit_local_tee(LocalIndex local) {
         store_to(local_mem(local.value), copy);
         return;
     }
-    const Kind kind = operands_.back().kind;
     emit_local_set(local);
-    push_local(kind, local.value);
+    push_local(local.value);
 }
 
 }  // namespace wrun::codegen

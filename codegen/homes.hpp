@@ -12,7 +12,10 @@
 namespace wrun::codegen {
 
 inline constexpr u32 homes_max = 20;  // integer homes first, then floating ones
-inline constexpr u8 no_home = 0xff;
+/// A bit of HomeState that is never set, so that asking for it needs no look at whether it is a
+/// home.
+inline constexpr u8 no_home = 31;
+static_assert(no_home >= homes_max);
 
 /// Bit i: home i's register (`reg`) or its local's slot (`slot`) holds the local's value. At least
 /// one of the two bits of each assigned home is set at every point that code can reach.

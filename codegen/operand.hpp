@@ -52,7 +52,7 @@ enum class Cond : u8 {
 /// Where an operand is.
 enum class Loc : u8 {
     constant,  // bits
-    local,     // whatever local `index` holds: it has not been set since
+    local,     // whatever local `index` holds: it has not been set since; its home is `reg`
     reg,       // register `reg`, a temporary (or, right before local.set, that local's home)
     slot,      // its canonical slot
     // From here on pending: see Codegen::forget_pending.
@@ -63,7 +63,7 @@ enum class Loc : u8 {
 struct Operand {
     Loc loc{};
     Kind kind{};
-    u8 reg = 0;
+    u8 reg = 0;    // register, condition, or a local's home
     u8 extra = 0;  // load: 1 when `reg` is a temporary of ours
     u32 slot = 0;  // the canonical slot of this height, in slots of the frame's operand area
     u64 bits = 0;  // constant: its bits; local: its index; load: offset and opcode's place

@@ -250,10 +250,7 @@ void Codegen<Masm>::load_into(Gp reg, const Operand& operand) {
         case Loc::constant: return masm_.move_imm(reg, operand.bits);
         case Loc::reg: return masm_.move(wide, reg, static_cast<Gp>(operand.reg));
         case Loc::local: {
-            const u8 home = home_of(operand.index());
-            if (home != no_home && ((state_.reg >> home) & 1) != 0) {
-                return masm_.move(wide, reg, home_reg(home));
-            }
+            if (is_loaded(operand.reg)) return masm_.move(wide, reg, home_reg(operand.reg));
             return masm_.load_word(wide, reg, local_mem(operand.index()));
         }
         case Loc::slot: return masm_.load_word(wide, reg, operand_mem(operand.slot));
@@ -274,10 +271,7 @@ void Codegen<Masm>::load_into(Fp reg, const Operand& operand) {
             return masm_.fload_label(wide, reg, pool_label(operand.bits));
         case Loc::reg: return masm_.fmove(reg, Fp{operand.reg});
         case Loc::local: {
-            const u8 home = home_of(operand.index());
-            if (home != no_home && ((state_.reg >> home) & 1) != 0) {
-                return masm_.fmove(reg, home_fp(home));
-            }
+            if (is_loaded(operand.reg)) return masm_.fmove(reg, home_fp(operand.reg));
             return masm_.fload(wide, reg, local_mem(operand.index()));
         }
         case Loc::slot: return masm_.fload(wide, reg, operand_mem(operand.slot));
@@ -294,11 +288,11 @@ auto Codegen<Masm>::use(const Operand& operand) -> Held {
         return {reg, is_temp(operand.reg)};
     }
     if (operand.loc == Loc::local) {
-        const u8 home = home_of(operand.index());
-        if (home != no_home) {
-            ensure_home(home);
-            if (operand.kind == Kind::i32) check_upper(home_reg(home));
-            return {home_reg(home), false};
+        if (operand.reg != no_home) {
+            ensure_home(operand.reg);
+            const Gp reg = home_reg(operand.reg);
+            if (operand.kind == Kind::i32) check_upper(reg);
+            return {reg, false};
         }
     }
     if (operand.loc == Loc::load && operand.extra != 0) {
@@ -315,10 +309,9 @@ template <class Masm>
 auto Codegen<Masm>::use_fp(const Operand& operand) -> HeldFp {
     if (operand.loc == Loc::reg) return {Fp{operand.reg}, is_float_temp(operand.reg)};
     if (operand.loc == Loc::local) {
-        const u8 home = home_of(operand.index());
-        if (home != no_home) {
-            ensure_home(home);
-            return {home_fp(home), false};
+        if (operand.reg != no_home) {
+            ensure_home(operand.reg);
+            return {home_fp(operand.reg), false};
         }
     }
     const Fp reg = alloc_fp();
@@ -356,7 +349,7 @@ auto Codegen<Masm>::use_src(const Operand& operand, Held& held) -> Src {
             break;
         }
         case Loc::local:
-            if (home_of(operand.index()) == no_home) return Src::of(local_mem(operand.index()));
+            if (operand.reg == no_home) return Src::of(local_mem(operand.index()));
             break;
         case Loc::slot: return Src::of(operand_mem(operand.slot));
         case Loc::load:
@@ -374,7 +367,7 @@ auto Codegen<Masm>::use_fp_src(const Operand& operand, HeldFp& held) -> FpSrc {
     held = {};
     switch (operand.loc) {
         case Loc::local:
-            if (home_of(operand.index()) == no_home) {
+            if (operand.reg == no_home) {
                 return {true, {}, local_mem(operand.index())};
             }
             break;
@@ -458,10 +451,9 @@ void Codegen<Masm>::store_to(const Mem& to, const Operand& operand) {
             if (operand.is_float()) return masm_.fstore(wide, to, Fp{operand.reg});
             return masm_.store_word(wide, to, static_cast<Gp>(operand.reg));
         case Loc::local: {
-            const u8 home = home_of(operand.index());
-            if (home != no_home && ((state_.reg >> home) & 1) != 0) {
-                if (operand.is_float()) return masm_.fstore(wide, to, home_fp(home));
-                return masm_.store_word(wide, to, home_reg(home));
+            if (is_loaded(operand.reg)) {
+                if (operand.is_float()) return masm_.fstore(wide, to, home_fp(operand.reg));
+                return masm_.store_word(wide, to, home_reg(operand.reg));
             }
             masm_.load_word(wide, Masm::scratch, local_mem(operand.index()));
             return masm_.store_word(wide, to, Masm::scratch);
