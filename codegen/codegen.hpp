@@ -293,7 +293,7 @@ private:
     Fp destination_fp(Kind kind, HeldFp held);
 
     void spill(Operand& operand);
-    void store_to(const Mem& to, const Operand& operand);
+    void store_to(Mem to, const Operand& operand);
     void settle(Operand& operand);
     void settle_flags();
     void settle_loads();

@@ -435,7 +435,7 @@ auto Codegen<Masm>::destination_fp(Kind kind, HeldFp held) -> Fp {
 /// Value into memory; uses only the scratch register. Flags survive. Not for flags or pending
 /// loads.
 template <class Masm>
-void Codegen<Masm>::store_to(const Mem& to, const Operand& operand) {
+void Codegen<Masm>::store_to(Mem to, const Operand& operand) {
     const bool wide = operand.is_wide();
     switch (operand.loc) {
         case Loc::constant: {

@@ -8,6 +8,7 @@
 
 #include <asmjit/x86.h>
 
+#include <array>
 #include <cstring>
 
 #include "base/check.hpp"
@@ -24,9 +25,9 @@ struct Fp {
     constexpr bool operator==(const Fp&) const = default;
 };
 
-/// [base + index << scale + disp]. `index` absent: no_index.
+/// [base + index << scale + disp]. `index` absent: no_index, which is how the processor says it.
 struct Mem {
-    static constexpr u8 no_index = 0xff;
+    static constexpr u8 no_index = to_underlying(Gp::rsp);
     Gp base{};
     u8 index = no_index;
     u8 scale = 0;  // log2
@@ -35,6 +36,7 @@ struct Mem {
         return {base, no_index, 0, disp};
     }
     [[nodiscard]] static constexpr Mem at(Gp base, Gp index, u8 scale, i32 disp) noexcept {
+        WRUN_ASSERT(index != Gp::rsp);
         return {base, to_underlying(index), scale, disp};
     }
 };
@@ -73,6 +75,29 @@ enum class Sse : u8 {
 };
 /// Bitwise operations on whole SSE registers: 0F xx.
 enum class SseBits : u8 { and_ = 0x54, andn = 0x55, or_ = 0x56, xor_ = 0x57 };
+
+/// A form of instructions: the opcode, and what goes before it.
+namespace form {
+constexpr u32 rex_w(bool wide) noexcept {
+    return u32{wide} << 11;  // above the opcode it is the bit of REX
+}
+inline constexpr u32 escape = 1u << 12;    // 0f
+inline constexpr u32 byte_reg = 1u << 13;  // of a byte, which from spl on only REX reaches
+constexpr u32 prefix(u8 byte) noexcept {
+    return u32{byte} << 16;
+}
+inline constexpr std::array<u32, 9> loads = {
+    0xb6 | escape,                // u8_32
+    0xb7 | escape,                // u16_32
+    0x8b,                         // u32_32
+    0x8b | rex_w(true),           // u64_64
+    0xbe | escape,                // s8_32
+    0xbf | escape,                // s16_32
+    0xbe | escape | rex_w(true),  // s8_64
+    0xbf | escape | rex_w(true),  // s16_64
+    0x63 | rex_w(true),           // s32_64
+};
+}  // namespace form
 
 class Encoder : public asmjit::x86::Assembler {
 public:
@@ -206,75 +231,40 @@ public:
 
     // ---- integer, memory ------------------------------------------------------------------
 
-    void alu_rm(bool wide, Alu op, Gp to, const Mem& from) {
+    void alu_rm(bool wide, Alu op, Gp to, Mem from) {
         reg_mem(wide, (u32{to_underlying(op)} << 3) | 0x03, id(to), from);
     }
-    void alu_mr(bool wide, Alu op, const Mem& to, Gp from) {
+    void alu_mr(bool wide, Alu op, Mem to, Gp from) {
         reg_mem(wide, (u32{to_underlying(op)} << 3) | 0x01, id(from), to);
     }
-    void alu_mi(bool wide, Alu op, const Mem& to, i32 imm) {
-        u8* p = room();
-        p = rex(p, wide, 0, index_id(to), id(to.base));
+    void alu_mi(bool wide, Alu op, Mem to, i32 imm) {
         const bool small = imm == static_cast<i8>(imm);
-        *p++ = small ? 0x83 : 0x81;
-        p = memory(p, to_underlying(op), to);
+        u8* p = plain_with_mem((small ? 0x83 : 0x81) | form::rex_w(wide), to_underlying(op), to);
         p = put32(p, static_cast<u32>(imm));
         done(small ? p - 3 : p);
     }
-    void imul_rm(bool wide, Gp to, const Mem& from) { reg_mem2(wide, 0xaf, id(to), from); }
-    void lea(bool wide, Gp to, const Mem& from) { reg_mem(wide, 0x8d, id(to), from); }
-    void load(LoadKind kind, Gp to, const Mem& from) {
-        switch (kind) {
-            case LoadKind::u8_32: return reg_mem2(false, 0xb6, id(to), from);
-            case LoadKind::u16_32: return reg_mem2(false, 0xb7, id(to), from);
-            case LoadKind::u32_32: return reg_mem(false, 0x8b, id(to), from);
-            case LoadKind::u64_64: return reg_mem(true, 0x8b, id(to), from);
-            case LoadKind::s8_32: return reg_mem2(false, 0xbe, id(to), from);
-            case LoadKind::s16_32: return reg_mem2(false, 0xbf, id(to), from);
-            case LoadKind::s8_64: return reg_mem2(true, 0xbe, id(to), from);
-            case LoadKind::s16_64: return reg_mem2(true, 0xbf, id(to), from);
-            case LoadKind::s32_64: return reg_mem(true, 0x63, id(to), from);
-        }
+    void imul_rm(bool wide, Gp to, Mem from) { reg_mem2(wide, 0xaf, id(to), from); }
+    void lea(bool wide, Gp to, Mem from) { reg_mem(wide, 0x8d, id(to), from); }
+    void load(LoadKind kind, Gp to, Mem from) {
+        done(with_mem(form::loads[to_underlying(kind)], id(to), from));
     }
-    void mov_rm(bool wide, Gp to, const Mem& from) { reg_mem(wide, 0x8b, id(to), from); }
-    void mov_mr(bool wide, const Mem& to, Gp from) { reg_mem(wide, 0x89, id(from), to); }
-    void mov8_mr(const Mem& to, Gp from) {
-        u8* p = room();
-        p = byte_rex(p, false, id(from), index_id(to), id(to.base), id(from));
-        *p++ = 0x88;
-        done(memory(p, id(from), to));
-    }
-    void mov16_mr(const Mem& to, Gp from) {
-        u8* p = room();
-        *p++ = 0x66;
-        p = rex(p, false, id(from), index_id(to), id(to.base));
-        *p++ = 0x89;
-        done(memory(p, id(from), to));
-    }
-    void mov8_mi(const Mem& to, u8 imm) {
-        u8* p = room();
-        p = rex(p, false, 0, index_id(to), id(to.base));
-        *p++ = 0xc6;
-        p = memory(p, 0, to);
+    void mov_rm(bool wide, Gp to, Mem from) { reg_mem(wide, 0x8b, id(to), from); }
+    void mov_mr(bool wide, Mem to, Gp from) { reg_mem(wide, 0x89, id(from), to); }
+    void mov8_mr(Mem to, Gp from) { done(with_mem(0x88 | form::byte_reg, id(from), to)); }
+    void mov16_mr(Mem to, Gp from) { done(with_mem(0x89 | form::prefix(0x66), id(from), to)); }
+    void mov8_mi(Mem to, u8 imm) {
+        u8* p = plain_with_mem(0xc6, 0, to);
         *p++ = imm;
         done(p);
     }
-    void mov16_mi(const Mem& to, u16 imm) {
-        u8* p = room();
-        *p++ = 0x66;
-        p = rex(p, false, 0, index_id(to), id(to.base));
-        *p++ = 0xc7;
-        p = memory(p, 0, to);
+    void mov16_mi(Mem to, u16 imm) {
+        u8* p = with_mem(0xc7 | form::prefix(0x66), 0, to);
         std::memcpy(p, &imm, 2);
         done(p + 2);
     }
     /// 32 bits, or 64 bits sign-extended from the 32 given.
-    void mov_mi(bool wide, const Mem& to, i32 imm) {
-        u8* p = room();
-        p = rex(p, wide, 0, index_id(to), id(to.base));
-        *p++ = 0xc7;
-        p = memory(p, 0, to);
-        done(put32(p, static_cast<u32>(imm)));
+    void mov_mi(bool wide, Mem to, i32 imm) {
+        done(put32(plain_with_mem(0xc7 | form::rex_w(wide), 0, to), static_cast<u32>(imm)));
     }
 
     // ---- stack and control ----------------------------------------------------------------
@@ -311,7 +301,7 @@ public:
         p[1] = 0x0b;
         done(p + 2);
     }
-    void call_m(const Mem& to) { reg_mem(false, 0xff, 2, to); }
+    void call_m(Mem to) { reg_mem(false, 0xff, 2, to); }
     void jmp_r(Gp reg) { reg_reg(false, 0xff, 4, id(reg)); }
     /// call rel32; answers the position of the rel32 field, which holds 0.
     u32 call_rel32() {
@@ -378,8 +368,8 @@ public:
             *p++ = 0xcc;
         done(p);
     }
-    void push_m(const Mem& from) { reg_mem(false, 0xff, 6, from); }
-    void pop_m(const Mem& to) { reg_mem(false, 0x8f, 0, to); }
+    void push_m(Mem from) { reg_mem(false, 0xff, 6, from); }
+    void pop_m(Mem to) { reg_mem(false, 0x8f, 0, to); }
     /// lea to, [rip + label].
     void lea_l(Gp to, Label& label) {
         u8* p = room();
@@ -395,7 +385,7 @@ public:
     void sse_rr(bool is_f64, Sse op, Fp to, Fp from) {
         sse(is_f64 ? 0xf2 : 0xf3, to_underlying(op), to.id, from.id, false);
     }
-    void sse_rm(bool is_f64, Sse op, Fp to, const Mem& from) {
+    void sse_rm(bool is_f64, Sse op, Fp to, Mem from) {
         sse_mem(is_f64 ? 0xf2 : 0xf3, to_underlying(op), to.id, from);
     }
     void sse_bits_rr(SseBits op, Fp to, Fp from) {
@@ -406,13 +396,9 @@ public:
         sse_rip(0, to_underlying(op), to.id, label);
     }
     void ucomis_rr(bool is_f64, Fp a, Fp b) { sse(is_f64 ? 0x66 : 0, 0x2e, a.id, b.id, false); }
-    void ucomis_rm(bool is_f64, Fp a, const Mem& b) { sse_mem(is_f64 ? 0x66 : 0, 0x2e, a.id, b); }
-    void movs_rm(bool is_f64, Fp to, const Mem& from) {
-        sse_mem(is_f64 ? 0xf2 : 0xf3, 0x10, to.id, from);
-    }
-    void movs_mr(bool is_f64, const Mem& to, Fp from) {
-        sse_mem(is_f64 ? 0xf2 : 0xf3, 0x11, from.id, to);
-    }
+    void ucomis_rm(bool is_f64, Fp a, Mem b) { sse_mem(is_f64 ? 0x66 : 0, 0x2e, a.id, b); }
+    void movs_rm(bool is_f64, Fp to, Mem from) { sse_mem(is_f64 ? 0xf2 : 0xf3, 0x10, to.id, from); }
+    void movs_mr(bool is_f64, Mem to, Fp from) { sse_mem(is_f64 ? 0xf2 : 0xf3, 0x11, from.id, to); }
     void movs_l(bool is_f64, Fp to, Label& label) {
         sse_rip(is_f64 ? 0xf2 : 0xf3, 0x10, to.id, label);
     }
@@ -444,9 +430,6 @@ private:
     static constexpr std::size_t instruction_bytes_max = 16;
 
     static constexpr u8 id(Gp reg) noexcept { return to_underlying(reg); }
-    static constexpr u8 index_id(const Mem& m) noexcept {
-        return m.index == Mem::no_index ? u8{0} : m.index;
-    }
     static constexpr u8 modrm(u32 mod, u32 reg, u32 rm) noexcept {
         return static_cast<u8>((mod << 6) | ((reg & 7) << 3) | (rm & 7));
     }
@@ -454,11 +437,12 @@ private:
     /// The cursor, with room behind it for `bytes`, and for the last bytes of the buffer, where
     /// instructions go once it cannot grow.
     u8* room(std::size_t bytes = instruction_bytes_max) {
-        if (static_cast<std::size_t>(_bufferEnd - _bufferPtr) < bytes + instruction_bytes_max)
-            [[unlikely]] {
+        if (!has_room(bytes)) [[unlikely]]
             grow(bytes);
-        }
         return _bufferPtr;
+    }
+    [[nodiscard]] bool has_room(std::size_t bytes = instruction_bytes_max) const noexcept {
+        return static_cast<std::size_t>(_bufferEnd - _bufferPtr) >= bytes + instruction_bytes_max;
     }
     void done(u8* p) noexcept { _bufferPtr = p; }
     void grow(std::size_t bytes);
@@ -479,30 +463,34 @@ private:
         *p = static_cast<u8>(0x40 | bits);
         return p + (bits != 0);
     }
-    /// As rex(), but also when `byte_reg` is spl, bpl, sil or dil, which only REX reaches.
-    static u8* byte_rex(u8* p, bool wide, u32 reg, u32 index, u32 base, u32 byte_reg) noexcept {
-        const u32 bits = (u32{wide} << 3) | ((reg >> 3) << 2) | ((index >> 3) << 1) | (base >> 3);
+    /// Prefix, REX, escape and opcode of a form.
+    static u8* head(u8* p, u32 form, u32 reg, u32 index, u32 base, u32 byte_reg) noexcept {
+        *p = static_cast<u8>(form >> 16);
+        p += form >> 16 != 0;
+        const u32 bits = ((form >> 8) & 8) | ((reg >> 3) << 2) | ((index >> 3) << 1) | (base >> 3);
         *p = static_cast<u8>(0x40 | bits);
-        return p + (bits != 0 || byte_reg >= 4);
+        p += (bits != 0) | ((form & form::byte_reg) != 0 && byte_reg >= 4);
+        *p = 0x0f;
+        p += (form & form::escape) != 0;
+        *p = static_cast<u8>(form);
+        return p + 1;
     }
-    /// ModRM, SIB and displacement of a memory operand.
-    static u8* memory(u8* p, u32 reg, const Mem& m) noexcept {
-        WRUN_ASSERT(m.index != id(Gp::rsp));  // would mean: no index
-        const u32 base = to_underlying(m.base) & 7;
-        const bool small = m.disp == static_cast<i8>(m.disp);
-        const u32 mod = m.disp == 0 && base != 5 ? 0 : (small ? 1 : 2);
-        if (m.index != Mem::no_index) {
-            *p++ = modrm(mod, reg, 4);
-            *p++ = static_cast<u8>((u32{m.scale} << 6) | ((m.index & 7u) << 3) | base);
-        } else if (base == 4) {
-            *p++ = modrm(mod, reg, 4);
-            *p++ = 0x24;
-        } else {
-            *p++ = modrm(mod, reg, base);
-        }
-        std::memcpy(p, &m.disp, 4);
-        return p + (mod == 0 ? 0 : (mod == 1 ? 1 : 4));
+    /// The same of an opcode and perhaps REX.W.
+    static u8* plain_head(u8* p, u32 form, u32 reg, u32 index, u32 base) noexcept {
+        const u32 bits = ((form >> 8) & 8) | ((reg >> 3) << 2) | ((index >> 3) << 1) | (base >> 3);
+        *p = static_cast<u8>(0x40 | bits);
+        p += bits != 0;
+        *p = static_cast<u8>(form);
+        return p + 1;
     }
+    // A whole instruction, but for an immediate behind it. One body for all forms: what is emitted
+    // all the time should stay in the instruction cache.
+    [[nodiscard]] u8* with_mem(u32 form, u32 reg, Mem m);
+    [[nodiscard]] u8* plain_with_mem(u32 form, u32 reg, Mem m);
+    [[nodiscard]] u8* with_reg(u32 form, u32 reg, u32 rm);
+    [[nodiscard]] u8* plain_with_reg(u32 form, u32 reg, u32 rm);
+    struct Bodies;
+
     u8* rel32(u8* p, Label& label) noexcept {
         const i32 field = static_cast<i32>(p - _bufferData);
         if (label.is_bound()) return put32(p, static_cast<u32>(label.position - (field + 4)));
@@ -511,61 +499,28 @@ private:
         return p + 4;
     }
     void reg_reg(bool wide, u32 opcode, u32 reg, u32 rm) {
-        u8* p = room();
-        p = rex(p, wide, reg, 0, rm);
-        p[0] = static_cast<u8>(opcode);
-        p[1] = modrm(3, reg, rm);
-        done(p + 2);
+        done(plain_with_reg(opcode | form::rex_w(wide), reg, rm));
     }
     void reg_reg2(bool wide, u32 opcode, u32 reg, u32 rm) {
-        u8* p = room();
-        p = rex(p, wide, reg, 0, rm);
-        p[0] = 0x0f;
-        p[1] = static_cast<u8>(opcode);
-        p[2] = modrm(3, reg, rm);
-        done(p + 3);
+        done(with_reg(opcode | form::escape | form::rex_w(wide), reg, rm));
     }
     void byte_reg_reg2(bool wide, u32 opcode, u32 reg, u32 rm) {
-        u8* p = room();
-        p = byte_rex(p, wide, reg, 0, rm, rm);
-        p[0] = 0x0f;
-        p[1] = static_cast<u8>(opcode);
-        p[2] = modrm(3, reg, rm);
-        done(p + 3);
+        done(with_reg(opcode | form::escape | form::byte_reg | form::rex_w(wide), reg, rm));
     }
-    void reg_mem(bool wide, u32 opcode, u32 reg, const Mem& m) {
-        u8* p = room();
-        p = rex(p, wide, reg, index_id(m), id(m.base));
-        *p++ = static_cast<u8>(opcode);
-        done(memory(p, reg, m));
+    void reg_mem(bool wide, u32 opcode, u32 reg, Mem m) {
+        done(plain_with_mem(opcode | form::rex_w(wide), reg, m));
     }
-    void reg_mem2(bool wide, u32 opcode, u32 reg, const Mem& m) {
-        u8* p = room();
-        p = rex(p, wide, reg, index_id(m), id(m.base));
-        p[0] = 0x0f;
-        p[1] = static_cast<u8>(opcode);
-        done(memory(p + 2, reg, m));
+    void reg_mem2(bool wide, u32 opcode, u32 reg, Mem m) {
+        done(with_mem(opcode | form::escape | form::rex_w(wide), reg, m));
     }
-    static u8* sse_head(
-        u8* p, u8 prefix, bool wide, u32 reg, u32 index, u32 base, u32 opcode) noexcept {
-        *p = prefix;
-        p += prefix != 0;
-        p = rex(p, wide, reg, index, base);
-        p[0] = 0x0f;
-        p[1] = static_cast<u8>(opcode);
-        return p + 2;
+    void sse(u8 first, u32 opcode, u32 reg, u32 rm, bool wide) {
+        done(with_reg(opcode | form::escape | form::rex_w(wide) | form::prefix(first), reg, rm));
     }
-    void sse(u8 prefix, u32 opcode, u32 reg, u32 rm, bool wide) {
-        u8* p = sse_head(room(), prefix, wide, reg, 0, rm, opcode);
-        *p = modrm(3, reg, rm);
-        done(p + 1);
+    void sse_mem(u8 first, u32 opcode, u32 reg, Mem m) {
+        done(with_mem(opcode | form::escape | form::prefix(first), reg, m));
     }
-    void sse_mem(u8 prefix, u32 opcode, u32 reg, const Mem& m) {
-        u8* p = sse_head(room(), prefix, false, reg, index_id(m), id(m.base), opcode);
-        done(memory(p, reg, m));
-    }
-    void sse_rip(u8 prefix, u32 opcode, u32 reg, Label& label) {
-        u8* p = sse_head(room(), prefix, false, reg, 0, 0, opcode);
+    void sse_rip(u8 first, u32 opcode, u32 reg, Label& label) {
+        u8* p = head(room(), opcode | form::escape | form::prefix(first), reg, 0, 0, 0);
         *p = modrm(0, reg, 5);
         done(rel32(p + 1, label));
     }

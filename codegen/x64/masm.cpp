@@ -49,7 +49,7 @@ constexpr HomeRegisters make_home_registers() {
 
 constexpr HomeRegisters home_register_table = make_home_registers();
 
-bool reads(const Mem& mem, Gp reg) noexcept {
+bool reads(Mem mem, Gp reg) noexcept {
     return mem.base == reg || mem.index == to_underlying(reg);
 }
 
@@ -66,7 +66,7 @@ const HomeRegisters& Masm::home_registers() noexcept {
 
 // ---- moves ----------------------------------------------------------------------------------
 
-void Masm::store_int(u32 bytes, const Mem& to, Gp from) {
+void Masm::store_int(u32 bytes, Mem to, Gp from) {
     fault_position_ = position();
     switch (bytes) {
         case 1: return mov8_mr(to, from);
@@ -76,7 +76,7 @@ void Masm::store_int(u32 bytes, const Mem& to, Gp from) {
     }
 }
 
-void Masm::store_imm(u32 bytes, const Mem& to, i32 imm) {
+void Masm::store_imm(u32 bytes, Mem to, i32 imm) {
     fault_position_ = position();
     switch (bytes) {
         case 1: return mov8_mi(to, static_cast<u8>(imm));
@@ -195,7 +195,7 @@ void Masm::compare(bool wide, Gp a, const Src& b) {
     }
 }
 
-void Masm::compare_mem(bool wide, const Mem& a, const Src& b) {
+void Masm::compare_mem(bool wide, Mem a, const Src& b) {
     WRUN_ASSERT(b.form != Src::Form::mem);
     fault_position_ = position();
     if (b.form == Src::Form::imm) return alu_mi(wide, Alu::cmp, a, b.imm);
@@ -475,7 +475,7 @@ void Masm::trunc_saturating(bool is_f64, bool wide, bool is_signed, Gp to, Fp fr
 
 // ---- calls and frames -----------------------------------------------------------------------
 
-void Masm::zero_words(const Mem& lowest, u32 count) {
+void Masm::zero_words(Mem lowest, u32 count) {
     lea(true, scratch, lowest);
     zero(Gp::rax);
     mov_ri(Gp::rcx, count);

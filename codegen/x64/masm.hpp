@@ -21,7 +21,7 @@ struct Src {
     Mem mem;
     [[nodiscard]] static Src of(Gp reg) noexcept { return {Form::reg, reg, 0, {}}; }
     [[nodiscard]] static Src of(i32 imm) noexcept { return {Form::imm, Gp::rax, imm, {}}; }
-    [[nodiscard]] static Src of(const Mem& mem) noexcept { return {Form::mem, Gp::rax, 0, mem}; }
+    [[nodiscard]] static Src of(Mem mem) noexcept { return {Form::mem, Gp::rax, 0, mem}; }
 };
 
 /// The right-hand side of a floating operation.
@@ -86,22 +86,22 @@ public:
         if (to != from) movaps_rr(to, from);
     }
     void fzero(Fp to) { sse_bits_rr(SseBits::xor_, to, to); }
-    void fload(bool wide, Fp to, const Mem& from) {
+    void fload(bool wide, Fp to, Mem from) {
         fault_position_ = position();
         movs_rm(wide, to, from);
     }
-    void fstore(bool wide, const Mem& to, Fp from) {
+    void fstore(bool wide, Mem to, Fp from) {
         fault_position_ = position();
         movs_mr(wide, to, from);
     }
-    void load_int(LoadKind kind, Gp to, const Mem& from) {
+    void load_int(LoadKind kind, Gp to, Mem from) {
         fault_position_ = position();
         load(kind, to, from);
     }
     /// Between registers and words of the frame, the context and what it reaches: 4 bytes, wide: 8.
-    void load_word(bool wide, Gp to, const Mem& from) { mov_rm(wide, to, from); }
-    void store_word(bool wide, const Mem& to, Gp from) { mov_mr(wide, to, from); }
-    void store_word_imm(bool wide, const Mem& to, i32 imm) { mov_mi(wide, to, imm); }
+    void load_word(bool wide, Gp to, Mem from) { mov_rm(wide, to, from); }
+    void store_word(bool wide, Mem to, Gp from) { mov_mr(wide, to, from); }
+    void store_word_imm(bool wide, Mem to, i32 imm) { mov_mi(wide, to, imm); }
     /// to = the lower half of from, upper half clear; an instruction even when to is from.
     void clear_upper(Gp to, Gp from) { mov_rr(false, to, from); }
     /// Stops the process, by a ud2 without a trap row, unless the upper half is clear.
@@ -110,15 +110,15 @@ public:
     void float_to_bits(bool wide, Gp to, Fp from) { mov_gf(wide, to, from); }
     void fload_label(bool wide, Fp to, Label& label) { movs_l(wide, to, label); }
     /// Eight bytes from memory to memory without a register.
-    void copy_word(const Mem& to, const Mem& from) {
+    void copy_word(Mem to, Mem from) {
         push_m(from);
         pop_m(to);
     }
     /// A word kept aside on the machine stack, at pushed() until drop_stack().
-    void push_word(const Mem& from) { push_m(from); }
+    void push_word(Mem from) { push_m(from); }
     /// Accesses to the guest's memory; fault_position() is theirs. `bytes` is 1, 2, 4 or 8.
-    void store_int(u32 bytes, const Mem& to, Gp from);
-    void store_imm(u32 bytes, const Mem& to, i32 imm);
+    void store_int(u32 bytes, Mem to, Gp from);
+    void store_imm(u32 bytes, Mem to, i32 imm);
 
     // ---- integers ---------------------------------------------------------------------------
 
@@ -139,7 +139,7 @@ public:
         movsxd_rr(to, from);
     }
     void compare(bool wide, Gp a, const Src& b);
-    void compare_mem(bool wide, const Mem& a, const Src& b);
+    void compare_mem(bool wide, Mem a, const Src& b);
     void test(bool wide, Gp a, Gp b) { test_rr(wide, a, b); }
     /// `to` is not `from` where the CPU lacks the instruction (see needs_distinct_bit_count()).
     void clz(bool wide, Gp to, Gp from);
@@ -202,7 +202,7 @@ public:
 
     // ---- calls and frames -------------------------------------------------------------------
 
-    void call_through(const Mem& to) { call_m(to); }
+    void call_through(Mem to) { call_m(to); }
     /// Answers the position of the field to be linked.
     u32 call_direct() { return call_rel32(); }
     void trap() { ud2_(); }
@@ -223,7 +223,7 @@ public:
     }
     /// Zeroes `count` words upwards from `lowest`, at a function's entry: rax and rcx are free
     /// there.
-    void zero_words(const Mem& lowest, u32 count);
+    void zero_words(Mem lowest, u32 count);
     /// Jumps to the distance that entry `index` of the table of label fields holds. `spare` is
     /// lost.
     void jump_through_table(Label& table, Gp index, Gp spare);
