@@ -197,13 +197,11 @@ private:
     }
     /// A local's slot: in the frame, or where the caller put it if it found no argument register.
     [[nodiscard]] Mem local_mem(u32 local) const noexcept {
-        if (local < stack_params_.size() && stack_params_[local] != in_register) [[unlikely]] {
-            return Mem::at(Masm::frame,
-                static_cast<i32>(
-                    runtime::slot_bytes * (Masm::return_address_slots + stack_params_[local])));
-        }
+        if (local < stack_params_.size()) [[unlikely]]
+            return param_mem(local);
         return Mem::at(Masm::frame, frame_disp(local));
     }
+    [[nodiscard]] Mem param_mem(u32 local) const noexcept;
     [[nodiscard]] Mem operand_mem(u32 slot) const noexcept {
         return Mem::at(Masm::frame, frame_disp(summary_->local_slots + slot));
     }
@@ -237,8 +235,9 @@ private:
         slot_height_ += static_cast<Kind>((head >> 8) & 0xff) == Kind::v128 ? 2 : 1;
     }
     void push_flags(Cond cond);
-    WRUN_INLINE Operand pop() {
-        const Operand operand = operands_.pop();
+    /// The operand taken stays where it is until the next push.
+    WRUN_INLINE const Operand& pop() {
+        const Operand& operand = operands_.pop();
         slot_height_ = operand.slot;
         if (operand.loc >= Loc::flags) [[unlikely]]
             forget_pending(operand.loc);

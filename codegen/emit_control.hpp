@@ -212,7 +212,7 @@ void Codegen<Masm>::branch_if(Cond cond, Control& target) {
 /// The condition on top as a condition of the flags.
 template <class Masm>
 Cond Codegen<Masm>::pop_condition() {
-    const Operand operand = pop();
+    const Operand& operand = pop();
     if (operand.loc == Loc::flags) return static_cast<Cond>(operand.reg);
     const Held held = use(operand);
     masm_.test(false, held.reg, held.reg);
@@ -353,7 +353,7 @@ void Codegen<Masm>::emit_br_if(u32 depth) {
 template <class Masm>
 void Codegen<Masm>::emit_br_table(LabelTable labels) {
     constexpr u32 no_edge = 0xffff'ffff;
-    const Operand operand = pop();
+    const Operand& operand = pop();
     const Held index = use(operand);
     table_edges_.clear();
     ++table_stamp_;
@@ -404,8 +404,8 @@ void Codegen<Masm>::emit_br_table(LabelTable labels) {
 template <class Masm>
 void Codegen<Masm>::select() {
     const Cond cond = pop_condition();
-    const Operand if_false = pop();
-    const Operand if_true = pop();
+    const Operand& if_false = pop();
+    const Operand& if_true = pop();
     const Kind kind = if_true.kind;
     if (if_true.is_float()) {
         const HeldFp held = use_fp(if_true);

@@ -9,8 +9,8 @@ namespace wrun::codegen {
 template <class Masm>
 void Codegen<Masm>::float_arith(Kind kind, typename Masm::FloatOp op) {
     const bool wide = detail::is_wide(kind);
-    const Operand b = pop();
-    const Operand a = pop();
+    const Operand& b = pop();
+    const Operand& a = pop();
     const HeldFp left = use_fp(a);
     HeldFp right;
     const FpSrc source = use_fp_src(b, right);
@@ -38,8 +38,8 @@ void Codegen<Masm>::float_arith(Kind kind, typename Masm::FloatOp op) {
 
 template <class Masm>
 void Codegen<Masm>::float_min_max(Kind kind, bool is_max) {
-    const Operand b = pop();
-    const Operand a = pop();
+    const Operand& b = pop();
+    const Operand& a = pop();
     const HeldFp right = use_fp(b);
     const Fp to = use_owned_fp(a);
     masm_.fminmax(detail::is_wide(kind), is_max, to, right.reg);
@@ -49,15 +49,15 @@ void Codegen<Masm>::float_min_max(Kind kind, bool is_max) {
 
 template <class Masm>
 void Codegen<Masm>::float_compare(Kind kind, Cond cond, bool swap) {
-    Operand b = pop();
-    Operand a = pop();
+    const Operand* b = &pop();
+    const Operand* a = &pop();
     if (swap) std::swap(a, b);
-    const HeldFp left = use_fp(a);
+    const HeldFp left = use_fp(*a);
     HeldFp right;
-    const FpSrc source = use_fp_src(b, right);
+    const FpSrc source = use_fp_src(*b, right);
     masm_.fcompare(detail::is_wide(kind), left.reg, source);
-    note_src(b);
-    if (b.loc == Loc::load) discard(b);
+    note_src(*b);
+    if (b->loc == Loc::load) discard(*b);
     release(left);
     release(right);
     push_flags(cond);
@@ -95,8 +95,8 @@ void Codegen<Masm>::float_sign(Kind kind, bool negate) {
 
 template <class Masm>
 void Codegen<Masm>::float_copysign(Kind kind) {
-    const Operand sign = pop();
-    const Operand magnitude = pop();
+    const Operand& sign = pop();
+    const Operand& magnitude = pop();
     const HeldFp from = use_fp(sign);
     const Fp to = use_owned_fp(magnitude);
     const Fp spare = alloc_fp();
@@ -211,7 +211,7 @@ void Codegen<Masm>::truncate_saturating(Kind from, Kind to_kind, bool is_signed)
 
 template <class Masm>
 void Codegen<Masm>::reinterpret(Kind to_kind) {
-    const Operand operand = pop();
+    const Operand& operand = pop();
     const bool wide = detail::is_wide(to_kind);
     if (operand.is_constant()) return push_constant(to_kind, operand.bits);
     if (to_kind == Kind::f32 || to_kind == Kind::f64) {

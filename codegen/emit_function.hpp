@@ -127,6 +127,14 @@ void Codegen<Masm>::place_stack_params() {
     }
 }
 
+/// local_mem() of a parameter in a function that has some on the stack.
+template <class Masm>
+auto Codegen<Masm>::param_mem(u32 local) const noexcept -> Mem {
+    if (stack_params_[local] == in_register) return Mem::at(Masm::frame, frame_disp(local));
+    return Mem::at(Masm::frame, static_cast<i32>(runtime::slot_bytes * (Masm::return_address_slots +
+                                                                           stack_params_[local])));
+}
+
 template <class Masm>
 void Codegen<Masm>::emit_prologue() {
     const HomeRegisters& registers = Masm::home_registers();

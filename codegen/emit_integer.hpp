@@ -46,44 +46,45 @@ auto Codegen<Masm>::destination_of_two(Kind kind, Held left, Held right, const S
 template <class Masm>
 void Codegen<Masm>::integer_alu(Kind kind, AluOp op) {
     const bool wide = detail::is_wide(kind);
-    Operand b = pop();
-    Operand a = pop();
-    if (op != AluOp::sub && detail::prefers_right(a) && !detail::prefers_right(b)) std::swap(a, b);
-    const Held left = use(a);
+    const Operand* b = &pop();
+    const Operand* a = &pop();
+    if (op != AluOp::sub && detail::prefers_right(*a) && !detail::prefers_right(*b))
+        std::swap(a, b);
+    const Held left = use(*a);
     Held right;
-    const Src source = use_src(b, right);
+    const Src source = use_src(*b, right);
     const Gp to = destination_of_two(kind, left, right, source);
     masm_.alu(wide, op, to, left.reg, source);
-    note_src(b);
+    note_src(*b);
     push_reg(kind, to);
 }
 
 template <class Masm>
 void Codegen<Masm>::integer_mul(Kind kind) {
     const bool wide = detail::is_wide(kind);
-    Operand b = pop();
-    Operand a = pop();
-    if (detail::prefers_right(a) && !detail::prefers_right(b)) std::swap(a, b);
-    if (b.is_constant() && b.bits != 0 && (b.bits & (b.bits - 1)) == 0) {
-        const Held held = use(a);
+    const Operand* b = &pop();
+    const Operand* a = &pop();
+    if (detail::prefers_right(*a) && !detail::prefers_right(*b)) std::swap(a, b);
+    if (b->is_constant() && b->bits != 0 && (b->bits & (b->bits - 1)) == 0) {
+        const Held held = use(*a);
         const Gp to = destination(kind, held);
         masm_.shift_imm(
-            wide, ShiftOp::shl, to, held.reg, static_cast<u8>(std::countr_zero(b.bits)));
+            wide, ShiftOp::shl, to, held.reg, static_cast<u8>(std::countr_zero(b->bits)));
         return push_reg(kind, to);
     }
-    const Held left = use(a);
+    const Held left = use(*a);
     Held right;
-    const Src source = use_src(b, right);
+    const Src source = use_src(*b, right);
     const Gp to = destination_of_two(kind, left, right, source);
     masm_.mul(wide, to, left.reg, source);
-    note_src(b);
+    note_src(*b);
     push_reg(kind, to);
 }
 
 template <class Masm>
 void Codegen<Masm>::integer_shift(Kind kind, ShiftOp op) {
     const bool wide = detail::is_wide(kind);
-    const Operand b = pop();
+    const Operand& b = pop();
     Operand a = pop();
     if (b.is_constant()) {
         const Held held = use(a);
@@ -122,8 +123,8 @@ void Codegen<Masm>::integer_divide(Kind kind, typename Masm::DivisionOp op) {
     using Division = typename Masm::DivisionOp;
     const bool wide = detail::is_wide(kind);
     const bool wants_quotient = op == Division::div_s || op == Division::div_u;
-    const Operand b = pop();
-    const Operand a = pop();
+    const Operand& b = pop();
+    const Operand& a = pop();
     if (b.is_constant() && (op == Division::div_u || op == Division::rem_u) && b.bits != 0 &&
         (b.bits & (b.bits - 1)) == 0) {
         const Held held = use(a);
@@ -185,33 +186,33 @@ void Codegen<Masm>::integer_divide(Kind kind, typename Masm::DivisionOp op) {
 template <class Masm>
 void Codegen<Masm>::integer_compare(Kind kind, Cond cond) {
     const bool wide = detail::is_wide(kind);
-    Operand b = pop();
-    Operand a = pop();
-    if (a.is_constant() && !b.is_constant()) {
+    const Operand* b = &pop();
+    const Operand* a = &pop();
+    if (a->is_constant() && !b->is_constant()) {
         std::swap(a, b);
         cond = mirror(cond);
     }
     Held right;
     const bool left_in_memory =
-        a.loc == Loc::load || a.loc == Loc::slot || (a.loc == Loc::local && a.reg == no_home);
-    if (left_in_memory && b.loc != Loc::load) {
+        a->loc == Loc::load || a->loc == Loc::slot || (a->loc == Loc::local && a->reg == no_home);
+    if (left_in_memory && b->loc != Loc::load) {
         Held left;
-        const Src memory = use_src(a, left);
-        Src source = use_src(b, right);
+        const Src memory = use_src(*a, left);
+        Src source = use_src(*b, right);
         if (source.form == Src::Form::mem) {
-            right = use(b);
+            right = use(*b);
             source = Src::of(right.reg);
         }
         masm_.compare_mem(wide, memory.mem, source);
-        note_src(a);
+        note_src(*a);
         release(left);
         release(right);
         return push_flags(cond);
     }
-    const Held left = use(a);
-    const Src source = use_src(b, right);
+    const Held left = use(*a);
+    const Src source = use_src(*b, right);
     masm_.compare(wide, left.reg, source);
-    note_src(b);
+    note_src(*b);
     release(left);
     release(right);
     push_flags(cond);
@@ -243,7 +244,7 @@ void Codegen<Masm>::integer_bit_count(Kind kind, BitCount op) {
 
 template <class Masm>
 void Codegen<Masm>::integer_extend(Kind to_kind, Extend op) {
-    const Operand operand = pop();
+    const Operand& operand = pop();
     const Held held = use(operand);
     const Gp to = destination(to_kind, held);
     const bool wide = detail::is_wide(to_kind);
@@ -326,7 +327,7 @@ WRUN_EMIT(i64_extend_i32_u, integer_extend(Kind::i64, Extend::u32_))
 
 template <class Masm>
 void Codegen<Masm>::emit_i32_wrap_i64() {
-    const Operand operand = pop();
+    const Operand& operand = pop();
     if (operand.is_constant()) return push_constant(Kind::i32, static_cast<u32>(operand.bits));
     const Held held = use(operand);
     const Gp to = destination(Kind::i32, held);

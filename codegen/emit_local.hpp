@@ -81,13 +81,13 @@ void Codegen<Masm>::set_local(u32 local, u8 home, const Operand& value) {
 // ---- locals -----------------------------------------------------------------------------------
 
 template <class Masm>
-void Codegen<Masm>::emit_local_get(LocalIndex local) {
+WRUN_INLINE void Codegen<Masm>::emit_local_get(LocalIndex local) {
     push_local(local.value);
 }
 
 template <class Masm>
 void Codegen<Masm>::emit_local_set(LocalIndex local) {
-    const Operand value = pop();
+    const Operand& value = pop();
     // A load deeper in the stack may have this local as its address.
     if (pending_loads_ != 0) settle_loads();
     const u8 home = home_of(local.value);

@@ -75,7 +75,7 @@ void Codegen<Masm>::check_bounds(MemoryIndex memory, std::optional<Gp> address, 
 
 template <class Masm>
 void Codegen<Masm>::load(Kind kind, typename Masm::LoadOp op, Access arg) {
-    const Operand address = pop();
+    const Operand& address = pop();
     Held held;
     const Mem from = guest_memory(arg, address, held);
     const Gp to = destination(kind, held);
@@ -86,7 +86,7 @@ void Codegen<Masm>::load(Kind kind, typename Masm::LoadOp op, Access arg) {
 
 template <class Masm>
 void Codegen<Masm>::load_float(Kind kind, Access arg) {
-    const Operand address = pop();
+    const Operand& address = pop();
     Held held;
     const Mem from = guest_memory(arg, address, held);
     const Fp to = destination_fp(kind, {});
@@ -122,8 +122,8 @@ void Codegen<Masm>::load_pending(Kind kind, Access arg) {
 
 template <class Masm>
 void Codegen<Masm>::store(u32 bytes, Access arg) {
-    const Operand value = pop();
-    const Operand address = pop();
+    const Operand& value = pop();
+    const Operand& address = pop();
     const i64 constant = static_cast<i64>(value.bits);
     const bool immediate =
         value.is_constant() && (bytes < 8 || constant == static_cast<i32>(constant));
@@ -142,8 +142,8 @@ void Codegen<Masm>::store(u32 bytes, Access arg) {
 
 template <class Masm>
 void Codegen<Masm>::store_float(Kind kind, Access arg) {
-    const Operand value = pop();
-    const Operand address = pop();
+    const Operand& value = pop();
+    const Operand& address = pop();
     const HeldFp from = use_fp(value);
     Held held;
     const Mem to = guest_memory(arg, address, held);
@@ -231,7 +231,7 @@ void Codegen<Masm>::emit_global_get(GlobalIndex global) {
 
 template <class Masm>
 void Codegen<Masm>::emit_global_set(GlobalIndex global) {
-    const Operand value = pop();
+    const Operand& value = pop();
     const bool wide = value.is_wide();
     if (value.is_float()) {
         const HeldFp held = use_fp(value);
@@ -281,8 +281,8 @@ void Codegen<Masm>::emit_table_get(TableIndex table) {
 
 template <class Masm>
 void Codegen<Masm>::emit_table_set(TableIndex table) {
-    const Operand value = pop();
-    const Operand index_operand = pop();
+    const Operand& value = pop();
+    const Operand& index_operand = pop();
     const Held from = use(value);
     const Held index = use(index_operand);
     masm_.store_imm(8,

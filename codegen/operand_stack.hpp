@@ -52,11 +52,12 @@ public:
             reserve(size() + 1);
         put(head, bits);
     }
-    WRUN_INLINE Operand pop() noexcept {
-        const Operand operand = *--top_;
+    /// What is taken stays where it is until the next push.
+    WRUN_INLINE const Operand& pop() noexcept {
+        --top_;
         if (top_ < lazy_) [[unlikely]]
             set_lazy_base(size());
-        return operand;
+        return *top_;
     }
     /// Forgets what lies above.
     void shrink(u32 size) noexcept {
