@@ -146,7 +146,7 @@ void Codegen<Masm>::check_window(Op next, const u8* opcode) {
                 WRUN_CHECK(static_cast<u32>(Operand::head(Loc::local, operand.kind, 0,
                                operand.reg)) == local_head(operand.index()));
                 break;
-            case Loc::flags: WRUN_CHECK(is_top && pending_flags_); break;
+            case Loc::flags: WRUN_CHECK(is_top && pending_flags()); break;
             case Loc::load: {
                 ++loads;
                 if (operand.extra != 0) {
@@ -179,8 +179,8 @@ void Codegen<Masm>::check_window(Op next, const u8* opcode) {
     }
     WRUN_CHECK(slot_height_ == slot);
     WRUN_CHECK(slot_height_ <= summary_->stack_slots_max);
-    WRUN_CHECK(pending_loads_ == loads && loads <= pending_loads_max);
-    WRUN_CHECK(pending_flags_ == (height() != 0 && operands_.back().loc == Loc::flags));
+    WRUN_CHECK(pending_loads() == loads && loads <= pending_loads_max);
+    WRUN_CHECK(pending_flags() == (height() != 0 && operands_.back().loc == Loc::flags));
     WRUN_CHECK(held == (int_temps_ & ~free_) && (free_ & ~int_temps_) == 0);
     WRUN_CHECK(held_float == (float_temps_ & ~free_float_) && (free_float_ & ~float_temps_) == 0);
 }
@@ -216,8 +216,8 @@ void Codegen<Masm>::check_pending(const u8* opcode) {
     const Op op = op_at(opcode);
     const OpInfo& row = info(op);
     constexpr u8 disturbs = trait::control | trait::calls | trait::helper | trait::traps;
-    if (pending_loads_ != 0) WRUN_CHECK(!row.has(disturbs) && op != Op::global_set);
-    if (pending_flags_) {
+    if (pending_loads() != 0) WRUN_CHECK(!row.has(disturbs) && op != Op::global_set);
+    if (pending_flags()) {
         WRUN_CHECK(op == Op::local_set || op == Op::br_if || op == Op::if_ || op == Op::select ||
                    op == Op::select_t || op == Op::i32_eqz);
     }
@@ -228,7 +228,7 @@ template <class Masm>
 void Codegen<Masm>::check_end() {
     WRUN_CHECK(
         operands_.empty() && controls_.empty() && slot_height_ == 0 && operands_.lazy_base() == 0);
-    WRUN_CHECK(pending_loads_ == 0 && !pending_flags_);
+    WRUN_CHECK(pending_loads() == 0 && !pending_flags());
     WRUN_CHECK(free_ == int_temps_ && free_float_ == float_temps_);
 }
 

@@ -68,8 +68,7 @@ public:
           module_{module},
           layout_{layout},
           options_{options},
-          bounds_checked_{options.bounds == runtime::Bounds::checked},
-          observed_{options.record_lines || options.stress.spill || options.stress.flush} {}
+          bounds_checked_{options.bounds == runtime::Bounds::checked} {}
 
     [[nodiscard]] Result<void> compile(FuncIndex func, const FunctionSummary& summary);
     [[nodiscard]] const HomeMap& homes() const noexcept { return homes_; }
@@ -80,7 +79,7 @@ public:
         if constexpr (checks_state) check_state(&module_.bytes[offset]);
         op_offset_ = offset;
         next_ = next;
-        if (pending_loads_ != 0 || pending_flags_ || observed_) [[unlikely]]
+        if (attention_ != 0) [[unlikely]]
             attend_to(offset);
     }
     [[nodiscard]] bool gave_up() const noexcept { return too_large_; }
@@ -244,7 +243,11 @@ private:
         return operand;
     }
     void forget_pending(Loc loc) noexcept;
-    void truncate(u32 new_height, u32 new_slot_height);
+    void truncate(u32 new_height, u32 new_slot_height) {
+        if (height() != new_height) drop_to(new_height);
+        slot_height_ = new_slot_height;
+    }
+    void drop_to(u32 new_height);
     void push_label_types(std::span<const ValType> types, bool first_in_registers);
     void leave_window(const Control& control);
 
@@ -256,11 +259,12 @@ private:
     Fp alloc_fp();
     void release(Gp reg) noexcept { free_ |= (1u << to_underlying(reg)) & int_temps_; }
     void release(Fp reg) noexcept { free_float_ |= (1u << reg.id) & float_temps_; }
+    // Whether a register is owned is seldom foreseeable, so nothing branches on it.
     void release(Held held) noexcept {
-        if (held.owned) release(held.reg);
+        free_ |= (u32{held.owned} << to_underlying(held.reg)) & int_temps_;
     }
     void release(HeldFp held) noexcept {
-        if (held.owned) release(held.reg);
+        free_float_ |= (u32{held.owned} << held.reg.id) & float_temps_;
     }
     /// Gives up whatever register the operand holds.
     void discard(const Operand& operand) noexcept;
@@ -269,6 +273,11 @@ private:
 
     /// Value into a register for reading. Flags survive.
     Held use(const Operand& operand);
+    [[gnu::noinline]] Held fetch(const Operand& operand);
+    [[gnu::noinline]] Held checked(Kind kind, Held held) {
+        if (kind == Kind::i32) check_upper(held.reg);
+        return held;
+    }
     HeldFp use_fp(const Operand& operand);
     /// Value into a register that may be overwritten.
     Gp use_owned(const Operand& operand);
@@ -497,10 +506,15 @@ private:
     u32 free_float_ = 0;
     OperandStack operands_;
     u32 slot_height_ = 0;
-    u32 pending_loads_ = 0;  // how many operands are Loc::load; all within the window
-    bool pending_flags_ = false;
     const bool bounds_checked_;
-    const bool observed_;  // a listing or a stress mode wants every operation
+    /// What the next operation may disturb, as one number to be asked by every operation.
+    u32 attention_ = 0;
+    static constexpr u32 one_load = 1;            // the lowest byte counts operands that are
+    static constexpr u32 loads_mask = 0xff;       // Loc::load; all are within the window
+    static constexpr u32 flags_bit = 0x100;       // the operand on top is Loc::flags
+    static constexpr u32 observed_bit = 0x10000;  // a listing or a stress mode wants every one
+    [[nodiscard]] u32 pending_loads() const noexcept { return attention_ & loads_mask; }
+    [[nodiscard]] bool pending_flags() const noexcept { return (attention_ & flags_bit) != 0; }
     std::vector<Control> controls_;
     std::vector<TrapStub> trap_stubs_;
     std::vector<TruncStub> trunc_stubs_;

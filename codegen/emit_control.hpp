@@ -124,6 +124,7 @@ void Codegen<Masm>::emit_edge(Control& target) {
     if (too_large_) [[unlikely]]
         return;
     const auto types = target.label_types();
+    if (types.empty()) return conform(target.target);
     const u32 count = static_cast<u32>(types.size());
     const u32 first = height() - count;
     const bool to_function = target.kind == ControlKind::function;

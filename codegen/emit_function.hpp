@@ -57,8 +57,8 @@ void Codegen<Masm>::begin_function(FuncIndex func, const FunctionSummary& summar
     reachable_ = true;
     operands_.clear();
     slot_height_ = 0;
-    pending_loads_ = 0;
-    pending_flags_ = false;
+    attention_ =
+        options_.record_lines || options_.stress.spill || options_.stress.flush ? observed_bit : 0;
     controls_.clear();
     trap_stubs_.clear();
     trunc_stubs_.clear();

@@ -38,8 +38,9 @@ auto Codegen<Masm>::destination_of_two(Kind kind, Held left, Held right, const S
     }
     // Nothing is allocated before the operation is emitted, so giving up its operands now is early
     // enough.
-    if (left.owned && left.reg != to) release(left);
-    if (right.owned && right.reg != to) release(right);
+    release(left);
+    release(right);
+    free_ &= ~(1u << to_underlying(to));
     return to;
 }
 

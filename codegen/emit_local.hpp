@@ -89,7 +89,7 @@ template <class Masm>
 void Codegen<Masm>::emit_local_set(LocalIndex local) {
     const Operand& value = pop();
     // A load deeper in the stack may have this local as its address.
-    if (pending_loads_ != 0) settle_loads();
+    if (pending_loads() != 0) settle_loads();
     const u8 home = home_of(local.value);
     if (value.loc == Loc::reg && home != no_home && value.reg == homes_.home(home).reg) {
         // It was computed there (hinted_home), so no operand means the old value.
@@ -104,7 +104,7 @@ void Codegen<Masm>::emit_local_tee(LocalIndex local) {
         // Keep the value where it is, unless reading it back from the local is as cheap.
         settle(operands_.back());
         Operand& value = operands_.back();
-        if (pending_loads_ != 0) settle_loads();
+        if (pending_loads() != 0) settle_loads();
         if (value.loc == Loc::local && value.index() == local.value) return;
         const Operand copy = value;
         for (u32 i = operands_.lazy_base(); i + 1 < height(); ++i) {

@@ -109,7 +109,7 @@ void Codegen<Masm>::load_pending(Kind kind, Access arg) {
         if (kind == Kind::f32 || kind == Kind::f64) return load_float(kind, arg);
         return load(kind, kind == Kind::i64 ? Masm::LoadOp::u64_64 : Masm::LoadOp::u32_32, arg);
     }
-    if (pending_loads_ >= pending_loads_max) settle_loads();
+    if (pending_loads() >= pending_loads_max) settle_loads();
     const Held held = use(pop());
     if (bounds_checked_) {
         check_upper(held.reg);
@@ -117,7 +117,7 @@ void Codegen<Masm>::load_pending(Kind kind, Access arg) {
     }
     push(Loc::load, kind, to_underlying(held.reg),
         Operand::pending(static_cast<u32>(arg.offset), here()), held.owned);
-    ++pending_loads_;
+    attention_ += one_load;
 }
 
 template <class Masm>

@@ -61,8 +61,8 @@ public:
 private:
     void place(u32 index, const HotLocal& local, u8 reg, bool is_float);
 
-    std::vector<u8> by_local_;  // home index or no_home
-    std::array<Home, homes_max> homes_{};
+    std::vector<u8> by_local_;               // home index or no_home
+    std::array<Home, no_home + 1> homes_{};  // so that no_home may be looked at
     u32 assigned_ = 0;
 };
 

@@ -96,27 +96,27 @@ void Codegen<Masm>::move_window() {
 template <class Masm>
 void Codegen<Masm>::push_flags(Cond cond) {
     push(Loc::flags, Kind::i32, to_underlying(cond));
-    pending_flags_ = true;
+    attention_ |= flags_bit;
 }
 
 template <class Masm>
 void Codegen<Masm>::forget_pending(Loc loc) noexcept {
-    if (loc == Loc::load) --pending_loads_;
-    if (loc == Loc::flags) pending_flags_ = false;
+    if (loc == Loc::load) attention_ -= one_load;
+    if (loc == Loc::flags) attention_ &= ~flags_bit;
 }
 
 template <class Masm>
-void Codegen<Masm>::truncate(u32 new_height, u32 new_slot_height) {
+void Codegen<Masm>::drop_to(u32 new_height) {
     while (height() > new_height && height() > operands_.lazy_base())
         discard(pop());
     operands_.shrink(new_height);
-    slot_height_ = new_slot_height;
 }
 
 /// The values of a label where they travel: all in their slots, or the first of each class in its
 /// result register.
 template <class Masm>
 void Codegen<Masm>::push_label_types(std::span<const ValType> types, bool first_in_registers) {
+    if (types.empty()) return;
     bool integer_taken = !first_in_registers;
     bool float_taken = !first_in_registers;
     for (const ValType type : types) {
@@ -282,25 +282,27 @@ void Codegen<Masm>::load_into(Fp reg, const Operand& operand) {
 
 template <class Masm>
 auto Codegen<Masm>::use(const Operand& operand) -> Held {
-    if (operand.loc == Loc::reg) {
-        const Gp reg = static_cast<Gp>(operand.reg);
-        if (operand.kind == Kind::i32) check_upper(reg);
-        return {reg, is_temp(operand.reg)};
+    // Whether it is in a home or in a temporary cannot be foreseen, so nothing branches on it.
+    const u32 in_home = u32{operand.loc == Loc::local} & u32{is_loaded(operand.reg)};
+    const u32 in_reg = u32{operand.loc == Loc::reg};
+    if ((in_home | in_reg) == 0) return fetch(operand);
+    const u32 mask = 0 - in_home;
+    const u8 reg = static_cast<u8>((operand.reg & ~mask) | (homes_.home(operand.reg).reg & mask));
+    const Held held{static_cast<Gp>(reg), is_temp(reg)};
+    if (options_.stress.check) [[unlikely]]
+        return checked(operand.kind, held);
+    return held;
+}
+
+/// The other half of use(): what is in no register yet.
+template <class Masm>
+auto Codegen<Masm>::fetch(const Operand& operand) -> Held {
+    if (operand.loc == Loc::local && operand.reg != no_home) {
+        ensure_home(operand.reg);
+        return checked(operand.kind, {home_reg(operand.reg), false});
     }
-    if (operand.loc == Loc::local) {
-        if (operand.reg != no_home) {
-            ensure_home(operand.reg);
-            const Gp reg = home_reg(operand.reg);
-            if (operand.kind == Kind::i32) check_upper(reg);
-            return {reg, false};
-        }
-    }
-    if (operand.loc == Loc::load && operand.extra != 0) {
-        const Gp reg = static_cast<Gp>(operand.reg);
-        load_into(reg, operand);
-        return {reg, true};
-    }
-    const Gp reg = alloc();
+    const bool has_reg = operand.loc == Loc::load && operand.extra != 0;
+    const Gp reg = has_reg ? static_cast<Gp>(operand.reg) : alloc();
     load_into(reg, operand);
     return {reg, true};
 }
@@ -469,7 +471,7 @@ void Codegen<Masm>::store_to(Mem to, const Operand& operand) {
 template <class Masm>
 void Codegen<Masm>::settle(Operand& operand) {
     if (operand.loc == Loc::load) {
-        --pending_loads_;
+        attention_ -= one_load;
         const Operand load = operand;
         if (load.is_float()) {
             const HeldFp held = use_fp(load);
@@ -480,7 +482,7 @@ void Codegen<Masm>::settle(Operand& operand) {
         }
         operand.loc = Loc::reg;
     } else if (operand.loc == Loc::flags) {
-        pending_flags_ = false;
+        attention_ &= ~flags_bit;
         const Gp reg = alloc();
         masm_.set(static_cast<Cond>(operand.reg), reg);
         operand.loc = Loc::reg;
@@ -490,12 +492,12 @@ void Codegen<Masm>::settle(Operand& operand) {
 
 template <class Masm>
 void Codegen<Masm>::settle_flags() {
-    if (pending_flags_) settle(operands_.back());
+    if (pending_flags()) settle(operands_.back());
 }
 
 template <class Masm>
 void Codegen<Masm>::settle_loads() {
-    for (u32 i = height(); pending_loads_ != 0 && i > operands_.lazy_base(); --i) {
+    for (u32 i = height(); pending_loads() != 0 && i > operands_.lazy_base(); --i) {
         if (operands_[i - 1].loc == Loc::load) settle(operands_[i - 1]);
     }
 }
@@ -505,7 +507,7 @@ void Codegen<Masm>::spill(Operand& operand) {
     if (operand.loc == Loc::constant || operand.loc == Loc::slot) return;
     if (operand.loc == Loc::load && !operand.is_float()) {
         // Without a register of its own it would have to find one; the scratch register serves.
-        --pending_loads_;
+        attention_ -= one_load;
         load_into(Masm::scratch, operand);
         discard(operand);
         masm_.store_word(operand.is_wide(), operand_mem(operand.slot), Masm::scratch);
