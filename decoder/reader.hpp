@@ -80,6 +80,11 @@ public:
             return Error{ErrorCode::unexpected_end, 0, offset()};
         return *position_++;
     }
+    /// The next byte, which is there.
+    WRUN_INLINE u8 byte_at_hand() noexcept {
+        WRUN_ASSERT(!at_end());
+        return *position_++;
+    }
     /// The next byte without taking it.
     WRUN_INLINE Result<u8> peek() const noexcept {
         if (position_ == end_) [[unlikely]]
@@ -90,7 +95,7 @@ public:
         if (is_single()) [[likely]]
             return u32{*position_++};
         // Two bytes are common enough (indices, offsets) to be worth their code.
-        if (bytes_left() >= 2 && position_[1] < 0x80) {
+        if (is_double()) {
             const u32 value = (position_[0] & 0x7fu) | (u32{position_[1]} << 7);
             position_ += 2;
             return value;
@@ -105,6 +110,7 @@ public:
     WRUN_INLINE Result<i32> leb_s32() noexcept {
         if (is_single()) [[likely]]
             return static_cast<i32>(single_signed());
+        if (is_double()) return static_cast<i32>(double_signed());
         return many<i32>(leb::read_s32(position_, end_));
     }
     WRUN_INLINE Result<i64> leb_s33() noexcept {
@@ -115,6 +121,7 @@ public:
     WRUN_INLINE Result<i64> leb_s64() noexcept {
         if (is_single()) [[likely]]
             return single_signed();
+        if (is_double()) return double_signed();
         return many<i64>(leb::read_s64(position_, end_));
     }
     /// Little-endian, of fixed width.
@@ -154,6 +161,15 @@ public:
     }
 
 private:
+    /// Two bytes, when it is not one.
+    [[nodiscard]] WRUN_INLINE bool is_double() const noexcept {
+        return bytes_left() >= 2 && position_[1] < 0x80;
+    }
+    WRUN_INLINE i64 double_signed() noexcept {
+        const u32 bits = (position_[0] & 0x7fu) | (u32{position_[1]} << 7);
+        position_ += 2;
+        return static_cast<i32>(bits << 18) >> 18;
+    }
     [[nodiscard]] WRUN_INLINE bool is_single() const noexcept {
         return position_ != end_ && *position_ < 0x80;
     }
@@ -205,6 +221,7 @@ public:
     WRUN_INLINE void seek(const u8* position) noexcept { position_ = position; }
 
     WRUN_INLINE Sure<u8> byte() noexcept { return *position_++; }
+    WRUN_INLINE u8 byte_at_hand() noexcept { return *position_++; }
     [[nodiscard]] WRUN_INLINE Sure<u8> peek() const noexcept { return *position_; }
     WRUN_INLINE Sure<u32> leb_u32() noexcept { return static_cast<u32>(unsigned_leb()); }
     WRUN_INLINE Sure<u64> leb_u64() noexcept { return unsigned_leb(); }

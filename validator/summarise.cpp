@@ -37,6 +37,7 @@ SummarySink::SummarySink(FunctionSummary& summary, SummaryMemory& memory) noexce
     summary.blocks.clear();
     const std::size_t needed = std::max(summary.local_count, direct_locals);
     if (memory.weights.size() < needed) memory.weights.resize(needed);
+    weights_ = memory.weights.data();
 }
 
 void SummarySink::enter(bool is_loop) noexcept {

@@ -73,7 +73,7 @@ private:
     template <Op op, class... Immediates>
     WRUN_INLINE void hear(Immediates... immediates) noexcept;
     WRUN_INLINE void touch(u32 local) noexcept {
-        u32& weight = memory_.weights[local];
+        u32& weight = weights_[local];
         if (local >= SummaryMemory::direct_locals && weight == 0) [[unlikely]]
             remember(local);
         const u32 sum = weight + weight_unit_;
@@ -93,6 +93,7 @@ private:
     bool call_in_loop_ = false;
     FunctionSummary& summary_;
     SummaryMemory& memory_;
+    u32* weights_;
 };
 
 template <Op op, class... Immediates>

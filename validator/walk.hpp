@@ -138,7 +138,7 @@ auto walk(R& source, T& typing, Sink& sink) -> typename R::template Out<void> {
                 return reader.error_here(ErrorCode::end_opcode_expected);
             }
         }
-        u32 key = WRUN_TRY(reader.byte());
+        u32 key = reader.byte_at_hand();
         if (key == prefix_fc) [[unlikely]] {
             key = WRUN_TRY(reader.leb_u32());
             key = key < 0x100 ? key + 0x100 : 0xffff'ffff;
