@@ -6,10 +6,10 @@
 
 #include <vector>
 
+#include "base/raw_buffer.hpp"
 #include "decoder/opcodes.hpp"
 #include "decoder/reader.hpp"
 #include "validator/locals.hpp"
-#include "base/raw_buffer.hpp"
 #include "validator/summary.hpp"
 
 namespace wrun {

@@ -14,10 +14,10 @@
 #include <span>
 
 #include "base/features.hpp"
+#include "base/raw_buffer.hpp"
 #include "decoder/module.hpp"
 #include "decoder/opcodes.hpp"
 #include "validator/locals.hpp"
-#include "base/raw_buffer.hpp"
 
 namespace wrun {
 
@@ -99,14 +99,15 @@ private:
         return top_ > limit_ ? grow() : ErrorCode::ok;
     }
 
-    // The slow half.
-    ErrorCode grow() noexcept;
+    // The slow half. What is cold leaves no code between the cases of the walk, whose hot parts are
+    // to stay in the instruction cache.
+    [[gnu::cold]] ErrorCode grow() noexcept;
     ErrorCode ensure(std::size_t more) noexcept;
-    ErrorCode pop_slow(ValType type) noexcept;
-    ErrorCode pop_any(ValType& type) noexcept;
-    ErrorCode row_slow(Op op) noexcept;
-    ErrorCode memory_row_slow(Op op, MemArg arg) noexcept;
-    ErrorCode select_slow() noexcept;
+    [[gnu::cold]] ErrorCode pop_slow(ValType type) noexcept;
+    [[gnu::cold]] ErrorCode pop_any(ValType& type) noexcept;
+    [[gnu::cold]] ErrorCode row_slow(Op op) noexcept;
+    [[gnu::cold]] ErrorCode memory_row_slow(Op op, MemArg arg) noexcept;
+    [[gnu::cold]] ErrorCode select_slow() noexcept;
     ErrorCode select_typed(ValType type) noexcept;
     /// Whether the operands on top are of these types; `cursor` is set below them.
     bool top_matches(Types types, ValType*& cursor) const noexcept;
@@ -127,9 +128,8 @@ private:
     }
     /// Most blocks have no type and fit.
     WRUN_INLINE ErrorCode enter(ControlFrame::Kind kind, BlockType type) noexcept {
-        const bool plain = type.form == BlockType::Form::empty &&
-                           frame_count_ < memory_.frames.capacity() && max_ < limit_;
-        if (!plain) [[unlikely]]
+        if (type.form != BlockType::Form::empty) return enter_slow(kind, type);
+        if (frame_count_ >= memory_.frames.capacity() || max_ >= limit_) [[unlikely]]
             return enter_slow(kind, type);
         frames_[frame_count_++] =
             ControlFrame{type, static_cast<u32>(top_ - base_), kind, false, !live_};
@@ -219,11 +219,16 @@ ErrorCode Typing::row() noexcept {
     static_assert(types[0] != type_v128 && types[1] != type_v128, "v128 rows need two entries");
     if constexpr (pops >= 1) {
         // From the top down: an operand that is there has at least a sentinel below it.
-        bool as_expected = top_[-1] == types[pops - 1];
-        if constexpr (pops >= 2) as_expected = as_expected && top_[-2] == types[pops - 2];
-        if constexpr (pops >= 3) as_expected = as_expected && top_[-3] == types[0];
-        if (!as_expected) [[unlikely]]
+        if (top_[-1] != types[pops - 1]) [[unlikely]]
             return row_slow(op);
+        if constexpr (pops >= 2) {
+            if (top_[-2] != types[pops - 2]) [[unlikely]]
+                return row_slow(op);
+        }
+        if constexpr (pops >= 3) {
+            if (top_[-3] != types[0]) [[unlikely]]
+                return row_slow(op);
+        }
     }
     if constexpr (pushes > pops) {
         return push(types[pops]);

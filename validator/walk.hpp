@@ -60,7 +60,7 @@ constexpr u32 case_of(u8 prefix, u8 code) noexcept {
 }
 
 /// The opcode's error: of a feature that is not there, or none at all.
-[[nodiscard]] Error unknown_op(u32 key, u32 offset) noexcept;
+[[nodiscard, gnu::cold]] Error unknown_op(u32 key, u32 offset) noexcept;
 
 /// Calls `emit` with the offset of the operation announced and its immediates.
 template <Op op, class R, class T, class Sink, class Emit>
