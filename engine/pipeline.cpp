@@ -2,6 +2,7 @@
 #include "engine/pipeline.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <deque>
@@ -24,6 +25,9 @@ using runtime::TrapRow;
 /// Bytes of wasm that a thread takes at once: enough that the shared counter does not matter, few
 /// enough that threads end together.
 constexpr u64 batch_bytes = 32 * 1024;
+/// Functions that are validated before they are compiled: each of the two walks finds its code in
+/// the instruction cache for all but the first of them, and the functions are still in the others.
+constexpr u32 group_functions = 8;
 /// Below this much code for each, a thread costs more than it gives.
 constexpr u64 thread_bytes_min = 64 * 1024;
 constexpr u32 threads_max = 64;
@@ -118,27 +122,44 @@ private:
     [[nodiscard]] bool run_batch(u32 number) {
         const u32 begin = work_.batch_start(number);
         const u32 end = work_.batch_start(number + 1);
-        for (u32 function = begin; function < end; ++function) {
-            if (!work_.is_wanted(function)) return false;
-            const auto done = run_function(function);
-            if (!done.ok()) {
-                work_.fail(function, done.error());
-                return false;
-            }
+        for (u32 first = begin; first < end; first += group_functions) {
+            if (!run_group(first, std::min(first + group_functions, end))) return false;
         }
         if (compiler_) keep(begin);
         return true;
     }
-    [[nodiscard]] Result<void> run_function(u32 function) {
-        const FuncIndex index{work_.module().imported_function_count + function};
-        WRUN_TRY(validator_.validate(index, summary_));
-        if (!compiler_) return {};
+    /// Validates a few functions, then compiles them. What fails first in the module is reported,
+    /// so those before an invalid function are compiled all the same.
+    [[nodiscard]] bool run_group(u32 begin, u32 end) {
+        Result<void> done;
+        u32 valid = begin;
+        for (; valid < end && done.ok(); ++valid) {
+            if (!work_.is_wanted(valid)) return false;
+            done = validator_.validate(index_of(valid), summaries_[valid - begin]);
+        }
+        if (!done.ok()) --valid;
+        for (u32 function = begin; compiler_ && function < valid; ++function) {
+            if (!work_.is_wanted(function)) return false;
+            const auto compiled = compile(function, summaries_[function - begin]);
+            if (!compiled.ok()) {
+                work_.fail(function, compiled.error());
+                return false;
+            }
+        }
+        if (!done.ok()) work_.fail(valid, done.error());
+        return done.ok();
+    }
+    [[nodiscard]] Result<void> compile(u32 function, const FunctionSummary& summary) {
+        const FuncIndex index = index_of(function);
         const std::size_t before = compiler_->chunk().code.size();
-        WRUN_TRY(compiler_->compile(index, summary_));
+        WRUN_TRY(compiler_->compile(index, summary));
         if (!work_.has_room_for(compiler_->chunk().code.size() - before)) {
             return Error{ErrorCode::code_too_large, 0, work_.module().body(index).begin};
         }
         return {};
+    }
+    [[nodiscard]] FuncIndex index_of(u32 function) const noexcept {
+        return FuncIndex{work_.module().imported_function_count + function};
     }
     /// Takes what the compiler has and leaves it empty, its memory warm for the next batch.
     void keep(u32 first_function) {
@@ -162,7 +183,7 @@ private:
     Work& work_;
     FunctionValidator validator_;
     std::unique_ptr<codegen::FunctionCompiler> compiler_;  // absent when only validating
-    FunctionSummary summary_;
+    std::array<FunctionSummary, group_functions> summaries_;
     std::vector<Batch> batches_;
 };
 

@@ -102,6 +102,35 @@ TEST_F(Compile, ReportsTheLowestFunctionThatIsWrong) {
     }
 }
 
+TEST_F(Compile, ReportsAFunctionThatIsTooLargeBeforeAnInvalidOne) {
+    // They are neighbours: the invalid one is looked at before the other is compiled.
+    const auto repeat = [](std::string_view text, u32 count) {
+        std::string result;
+        for (u32 i = 0; i < count; ++i)
+            result += text;
+        return result;
+    };
+    const std::string values = repeat(" i64", 1000);
+    std::string wat = "(module (func (result" + values + ")" + repeat("(i64.const 1)", 1000) + ")";
+    wat += "(func (param" + values + ") (result" + values + ")";
+    for (u32 i = 0; i < 1000; ++i)
+        wat += "(local.get " + std::to_string(i) + ")";
+    wat += ")(func call 0 " + repeat("call 1 ", 2000) + "unreachable)";
+    wat += "(func (param i32) (result i32) local.get 0))";
+    auto bytes = wat::assemble(wat);
+    const auto large = engine::Module::compile(*engine, bytes);
+    ASSERT_EQ(large.error().code, ErrorCode::code_too_large);
+    constexpr u32 local_get_0_end = 3;
+    ASSERT_EQ(bytes[bytes.size() - local_get_0_end], 0x20);
+    bytes[bytes.size() - local_get_0_end] = 0x1a;  // drop
+    ASSERT_EQ(engine::Module::validate(*engine, bytes).error().code, ErrorCode::type_mismatch);
+    for (const u32 threads : {1u, 3u}) {
+        const auto failed = engine::Module::compile(*engine_with(threads), bytes);
+        EXPECT_EQ(failed.error().code, ErrorCode::code_too_large);
+        EXPECT_EQ(failed.error().offset, large.error().offset);
+    }
+}
+
 TEST_F(Compile, TellsSizesAndCounts) {
     const auto module = compile(
         "(module (memory 1) (func (export \"f\") (param i32) (result i32) "
