@@ -1,6 +1,7 @@
-// The second engine's C interface, as far as the comparison needs it, declared by hand: the Python
-// wheel it comes in (tools/setup) has the library and no headers. Layouts are those of the version
-// that tools/requirements.txt pins; the sizes below are checked against what it hands out.
+// The second engine's C interface, as far as comparisons (these, and bench/cold) need it, declared
+// by hand: the Python wheel it comes in (tools/setup) has the library and no headers. Layouts are
+// those of the version that tools/requirements.txt pins; the sizes below are checked against what
+// it hands out.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +13,9 @@ namespace wrun::differ::second {
 // ---- opaque -----------------------------------------------------------------------------------
 struct Config;
 struct Engine;
+struct PoolConfig;
+struct Linker;
+struct InstancePre;
 struct StoreBox;
 struct Context;  // of a store
 struct ModuleBox;
@@ -101,6 +105,13 @@ struct Extern {
 };
 static_assert(sizeof(Extern) == 32);
 
+/// Without a type: whoever calls knows it.
+union RawVal {
+    std::uint32_t u32;
+    std::uint64_t u64[2];
+};
+static_assert(sizeof(RawVal) == 16);
+
 using Callback = TrapBox* (*)(void* env, Caller* caller, const Val* arguments, std::size_t count,
     Val* results, std::size_t result_count);
 using Finalizer = void (*)(void*);
@@ -126,6 +137,20 @@ using Finalizer = void (*)(void*);
     X(wasmtime_config_wasm_custom_page_sizes_set, void, (Config*, bool))                           \
     X(wasmtime_config_wasm_wide_arithmetic_set, void, (Config*, bool))                             \
     X(wasmtime_config_consume_fuel_set, void, (Config*, bool))                                     \
+    X(wasmtime_pooling_allocation_config_new, PoolConfig*, ())                                     \
+    X(wasmtime_pooling_allocation_config_delete, void, (PoolConfig*))                              \
+    X(wasmtime_pooling_allocation_config_total_core_instances_set, void,                           \
+        (PoolConfig*, std::uint32_t))                                                              \
+    X(wasmtime_pooling_allocation_config_total_memories_set, void, (PoolConfig*, std::uint32_t))   \
+    X(wasmtime_pooling_allocation_config_total_tables_set, void, (PoolConfig*, std::uint32_t))     \
+    X(wasmtime_pooling_allocation_config_max_core_instance_size_set, void,                         \
+        (PoolConfig*, std::size_t))                                                                \
+    X(wasmtime_pooling_allocation_config_table_elements_set, void, (PoolConfig*, std::size_t))     \
+    X(wasmtime_pooling_allocation_config_linear_memory_keep_resident_set, void,                    \
+        (PoolConfig*, std::size_t))                                                                \
+    X(wasmtime_pooling_allocation_config_table_keep_resident_set, void,                            \
+        (PoolConfig*, std::size_t))                                                                \
+    X(wasmtime_pooling_allocation_strategy_set, void, (Config*, const PoolConfig*))                \
     X(wasm_engine_new_with_config, Engine*, (Config*))                                             \
     X(wasmtime_store_new, StoreBox*, (Engine*, void*, Finalizer))                                  \
     X(wasmtime_store_context, Context*, (StoreBox*))                                               \
@@ -178,6 +203,18 @@ using Finalizer = void (*)(void*);
     X(wasmtime_val_unroot, void, (Val*))                                                           \
     X(wasmtime_instance_new, ErrorBox*,                                                            \
         (Context*, const ModuleBox*, const Extern*, std::size_t, Instance*, TrapBox**))            \
+    X(wasmtime_instance_export_get, bool,                                                          \
+        (Context*, const Instance*, const char*, std::size_t, Extern*))                            \
+    X(wasmtime_linker_new, Linker*, (Engine*))                                                     \
+    X(wasmtime_linker_delete, void, (Linker*))                                                     \
+    X(wasmtime_linker_define_unknown_imports_as_traps, ErrorBox*, (Linker*, const ModuleBox*))     \
+    X(wasmtime_linker_instantiate_pre, ErrorBox*,                                                  \
+        (const Linker*, const ModuleBox*, InstancePre**))                                          \
+    X(wasmtime_instance_pre_instantiate, ErrorBox*,                                                \
+        (const InstancePre*, Context*, Instance*, TrapBox**))                                      \
+    X(wasmtime_instance_pre_delete, void, (InstancePre*))                                          \
+    X(wasmtime_func_call_unchecked, ErrorBox*,                                                     \
+        (Context*, const Func*, RawVal*, std::size_t, TrapBox**))                                  \
     X(wasmtime_instance_export_nth, bool,                                                          \
         (Context*, const Instance*, std::size_t, char**, std::size_t*, Extern*))                   \
     X(wasmtime_trap_new_code, TrapBox*, (std::uint8_t))                                            \
