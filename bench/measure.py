@@ -24,8 +24,11 @@ def command_output(*words):
 
 
 def processor():
+    """Its name, and family and model, as a virtual machine's name may not tell one generation from another."""
     with open("/proc/cpuinfo") as file:
-        return next((line.split(":")[1].strip() for line in file if line.startswith("model name")), platform.machine())
+        known = dict([part.strip() for part in line.split(":", 1)] for line in file.read().split("\n\n")[0].split("\n"))
+    name = known.get("model name", platform.machine())
+    return f"{name} (family {known['cpu family']}, model {known['model']})" if "cpu family" in known else name
 
 
 def memory_gib():

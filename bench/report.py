@@ -222,7 +222,7 @@ def mean_of(rows, value, engine):
     return f"{geomean(found):.2f} ({len(found)})" if found else "–"
 
 
-def replace_tables(text, made):
+def replace_tables(text, made, page="docs/performance.md"):
     """Each `<!-- measured: NAME -->` … `<!-- end -->` gets the table of that name; both sides must know all names."""
     made = dict(made)
 
@@ -232,7 +232,7 @@ def replace_tables(text, made):
 
     text = re.sub(r"<!-- measured: (\w+) -->\n.*?<!-- end -->", one, text, flags=re.S)
     if made:
-        sys.exit(f"bench: docs/performance.md has no place for {', '.join(made)}")
+        sys.exit(f"bench: {page} has no place for {', '.join(made)}")
     return text
 
 
