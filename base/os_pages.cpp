@@ -68,7 +68,7 @@ void append(std::vector<PageRun>& runs, PageRun run) {
 }  // namespace
 
 std::optional<u64> thread_fault_count() noexcept {
-    rusage usage{};
+    rusage usage;  // filled whole
     if (getrusage(RUSAGE_THREAD, &usage) != 0) return std::nullopt;
     return static_cast<u64>(usage.ru_minflt) + static_cast<u64>(usage.ru_majflt);
 }

@@ -119,12 +119,15 @@ void take_results(const runtime::CanonicalType& type, const EntryArguments& argu
     record.stack_high = store.stack.high();
     EntryRecord* const outer = std::exchange(store.innermost, &record);
     // A host function further out may have said already why it is going to trap.
-    std::string outer_detail = std::exchange(store.trap_detail, {});
+    std::string outer_detail;
+    if (!store.trap_detail.empty()) [[unlikely]]
+        outer_detail.swap(store.trap_detail);
     const u64 how = runtime::enter_guest(record, func.code, func.context, arguments);
     store.innermost = outer;
     if (how == status::returned) take_results(type, arguments, store.stack.results(), slots);
     Outcome outcome = outcome_of(how, record, store);
-    store.trap_detail = std::move(outer_detail);
+    if (!outer_detail.empty()) [[unlikely]]
+        store.trap_detail.swap(outer_detail);
     return outcome;
 }
 

@@ -86,6 +86,7 @@ runtime::FuncRecord* Store::make_function(const FuncType& type, HostCallback cal
 
 runtime::FuncRecord* make_host_function(
     Store& store, u32 type_id, HostCallback callback, void* env) {
+    ++store.state().made;
     HostFunction& function = store.state().host_functions.emplace_back();
     function.dispatch = dispatch;
     function.store = &store;

@@ -301,6 +301,7 @@ Result<Store::Instantiated> Store::instantiate(
     steps.make_segments();
 
     // From here on others may refer to it, whatever becomes of it.
+    ++state_->made;
     Instance* const made = state_->instances.emplace_back(std::move(instance)).get();
     if (const auto code = steps.run_segments()) {
         Trap trap;

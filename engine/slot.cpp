@@ -34,6 +34,7 @@ Result<void> Slot::bind(std::shared_ptr<const Template> to, bool can_look) {
     WRUN_TRY(make_tables());
     WRUN_TRY(make_memories(can_look));
     make_segments();
+    made_at_bind_ = store_->state().made;
     pristine_ = WRUN_TRY(ContextBlock::make(module.layout.total_bytes));
     std::memcpy(&pristine_.context(), &state().block.context(), module.layout.total_bytes);
     return {};
@@ -209,17 +210,17 @@ void Slot::forget_what_the_host_made() {
     store.exit_status = 0;
     store.trap_detail.clear();
     store.options.host_data = nullptr;
-    // Nearly always there is nothing, and clearing nothing takes a while.
-    const auto cut = [](auto& made, std::size_t kept) {
-        while (made.size() > kept) [[unlikely]]
-            made.pop_back();
-    };
-    cut(store.instances, 1);
-    cut(store.host_functions, from().imports.size());
-    cut(store.host_globals, 0);
-    cut(store.host_memories, 0);
-    cut(store.host_tables, 0);
-    if (!store.linked_functions.empty()) store.linked_functions.clear();
+    if (store.made == made_at_bind_) [[likely]]
+        return;
+    store.made = made_at_bind_;
+    while (store.instances.size() > 1)
+        store.instances.pop_back();
+    while (store.host_functions.size() > from().imports.size())
+        store.host_functions.pop_back();
+    store.linked_functions.clear();
+    store.host_globals.clear();
+    store.host_memories.clear();
+    store.host_tables.clear();
 }
 
 }  // namespace wrun::engine

@@ -72,6 +72,7 @@ private:
     runtime::FaultGate gate_;
     bool was_quiet_ = false;
     u32 growing_runs_ = 0;
+    u64 made_at_bind_ = 0;  // in the store
 };
 
 }  // namespace wrun::engine

@@ -84,6 +84,7 @@ struct Store::State {
     u32 exit_status = 0;      // of the exit that is on its way
     std::string trap_detail;  // of the host's trap that is on its way
 
+    u64 made = 0;  // how many of what follows have ever been made
     std::deque<std::unique_ptr<Instance>> instances;
     std::deque<HostFunction> host_functions;
     std::deque<HostGlobal> host_globals;

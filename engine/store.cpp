@@ -27,15 +27,18 @@ void* Store::host_data() const noexcept {
 
 Result<runtime::Memory*> Store::make_memory(const MemoryType& type) {
     auto memory = WRUN_TRY(runtime::Memory::make(type, state_->options.memory_bytes_max));
+    ++state_->made;
     return state_->host_memories.emplace_back(std::move(memory)).get();
 }
 
 Result<runtime::Table*> Store::make_table(const TableType& type, u64 init) {
     auto table = WRUN_TRY(runtime::Table::make(type, state_->options.table_elements_max, init));
+    ++state_->made;
     return state_->host_tables.emplace_back(std::move(table)).get();
 }
 
 runtime::GlobalObject* Store::make_global(const GlobalType& type, u64 bits) {
+    ++state_->made;
     HostGlobal& global = state_->host_globals.emplace_back();
     global.object = {type, global.cell.data()};
     global.cell[0] = narrowed(type.type, bits);
