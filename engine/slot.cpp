@@ -210,8 +210,7 @@ void Slot::forget_what_the_host_made() {
     store.exit_status = 0;
     store.trap_detail.clear();
     store.options.host_data = nullptr;
-    if (store.made == made_at_bind_) [[likely]]
-        return;
+    if (store.made == made_at_bind_) return;
     store.made = made_at_bind_;
     while (store.instances.size() > 1)
         store.instances.pop_back();

@@ -375,7 +375,7 @@ TEST_F(PoolTest, SparesAreBoundInTheBackground) {
 TEST_F(PoolTest, ATemplateWhoseRunsGrowBecomesDense) {
     open({.spare_slots = 0, .growing_runs_max = 5});
     const auto of = template_of(R"((module (memory (export "memory") 1 50) (data (i32.const 9) "r")
-        (global $g (mut i32) (i32.const 5)) (table 2 funcref) (elem (i32.const 1) $f)
+        (global $g (mut i32) (i32.const 5)) (table 3 funcref) (elem (i32.const 1) $f $beyond)
         (func $f (result i32) (i32.const 3))
         (func (export "grow") (result i32) (local $had i32)
             (local.set $had (memory.grow (i32.const 20)))
@@ -383,7 +383,9 @@ TEST_F(PoolTest, ATemplateWhoseRunsGrowBecomesDense) {
             (i32.store (i32.const 1300000) (i32.const 7)) (i32.store (i32.const 9) (i32.const 7))
             (global.set $g (i32.add (global.get $g) (i32.const 1)))
             (i32.add (i32.add (global.get $g) (local.get $had)) (call_indirect (result i32) (i32.const 1))))
-        (func (export "beyond") (result i32) (i32.load (i32.const 70000)))))");
+        (func $beyond (export "beyond") (result i32) (i32.load (i32.const 70000)))
+        (func (export "beyond by reference") (result i32)
+            (call_indirect (result i32) (i32.const 2)))))");
     for (int i = 0; i < 2000 && pool->stats().dense_templates == 0; ++i) {
         ASSERT_EQ(run_once(of, "grow"), "10");
         if (i >= 10) std::this_thread::sleep_for(std::chrono::milliseconds{1});
@@ -392,6 +394,7 @@ TEST_F(PoolTest, ATemplateWhoseRunsGrowBecomesDense) {
     for (int i = 0; i < 20; ++i) {
         ASSERT_EQ(run_once(of, "grow"), "10");
         ASSERT_EQ(run_once(of, "beyond"), "trap: out of bounds memory access");
+        ASSERT_EQ(run_once(of, "beyond by reference"), "trap: out of bounds memory access");
     }
     // Growing now takes no fault either.
     const FuncIndex grow = of->find_function("grow").value();
