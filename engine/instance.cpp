@@ -88,6 +88,23 @@ GuestMemory Instance::memory() const noexcept {
     return Store::view(state_->memories.front());
 }
 
+void Instance::State::use_memories() noexcept {
+    runtime.memories = memories;
+    if (!memories.empty()) block.context().memory_base = memories.front()->base();
+}
+
+void Instance::State::use_elem_values() {
+    elem_segments.resize(decoded().elems.size());
+    const runtime::Reference* values = elem_values.data();
+    for (u32 i = 0; i < elem_segments.size(); ++i) {
+        const ElemSegment& segment = decoded().elems[i];
+        if (segment.mode != SegmentMode::passive) continue;
+        elem_segments[i] = std::span{values, segment.item_count};
+        values += segment.item_count;
+    }
+    runtime.elems = elem_segments;
+}
+
 void Instance::State::use_dropped_words() noexcept {
     const std::span words{dropped_words};
     const u64 data_words = DroppedSet::word_count(decoded().data.size());
@@ -164,7 +181,7 @@ public:
                 Table::make(type, store_.state().options.table_elements_max, init, header++)));
             state_.tables.push_back(state_.own_tables.back().get());
         }
-        state_.runtime.tables = state_.tables;
+        state_.use_tables();
         return {};
     }
     [[nodiscard]] Result<void> make_memories() {
@@ -175,10 +192,7 @@ public:
                 store_.state().options.memory_bytes_max, header++, module_.memory_layout())));
             state_.memories.push_back(state_.own_memories.back().get());
         }
-        state_.runtime.memories = state_.memories;
-        if (!state_.memories.empty()) {
-            state_.block.context().memory_base = state_.memories.front()->base();
-        }
+        state_.use_memories();
         return {};
     }
     void make_segments() {
@@ -246,22 +260,12 @@ private:
     }
     /// Active and declarative segments are gone before anybody could read their values.
     void make_elem_values() {
-        std::size_t count = 0;
         for (const ElemSegment& segment : decoded_.elems) {
-            if (segment.mode == SegmentMode::passive) count += segment.item_count;
-        }
-        state_.elem_values.reserve(count);
-        state_.elem_segments.resize(decoded_.elems.size());
-        for (u32 i = 0; i < decoded_.elems.size(); ++i) {
-            if (decoded_.elems[i].mode != SegmentMode::passive) continue;
-            const auto begin = state_.elem_values.size();
-            for (const ElemItem& item : items(decoded_.elems[i])) {
+            if (segment.mode != SegmentMode::passive) continue;
+            for (const ElemItem& item : items(segment))
                 state_.elem_values.push_back(elem_value(item));
-            }
-            state_.elem_segments[i] =
-                std::span{state_.elem_values.data() + begin, decoded_.elems[i].item_count};
         }
-        state_.runtime.elems = state_.elem_segments;
+        state_.use_elem_values();
     }
     [[nodiscard]] bool fill_table(const ElemSegment& segment) {
         Table& table = *state_.tables[segment.table.value];

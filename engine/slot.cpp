@@ -101,7 +101,7 @@ Result<void> Slot::make_tables() {
         fill(table, frozen);
         state().tables.push_back(&table);
     }
-    state().runtime.tables = state().tables;
+    state().use_tables();
     return {};
 }
 
@@ -131,29 +131,18 @@ Result<void> Slot::make_memories(bool can_look) {
         state().memories.push_back(memory.get());
         state().own_memories.push_back(std::move(memory));
     }
-    state().runtime.memories = state().memories;
-    if (!state().memories.empty()) {
-        state().block.context().memory_base = state().memories.front()->base();
-    }
+    state().use_memories();
     return {};
 }
 
 void Slot::make_segments() {
-    const wrun::Module& decoded = state().decoded();
     state().dropped_words = from().dropped_words;
     state().use_dropped_words();
     state().runtime.data = state().module_state().data_segments;
     state().elem_values.reserve(from().elem_values.size());
     for (const FrozenReference value : from().elem_values)
         state().elem_values.push_back(reference(value));
-    state().elem_segments.resize(decoded.elems.size());
-    const runtime::Reference* values = state().elem_values.data();
-    for (u32 i = 0; i < decoded.elems.size(); ++i) {
-        if (decoded.elems[i].mode != SegmentMode::passive) continue;
-        state().elem_segments[i] = std::span{values, decoded.elems[i].item_count};
-        values += decoded.elems[i].item_count;
-    }
-    state().runtime.elems = state().elem_segments;
+    state().use_elem_values();
 }
 
 // ---- running and resetting ---------------------------------------------------------------------

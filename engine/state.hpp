@@ -146,8 +146,12 @@ struct Instance::State {
         FuncIndex func, runtime::FuncRecord& room) const noexcept;
     [[nodiscard]] runtime::FuncRecord make_record(FuncIndex func) const noexcept;
     [[nodiscard]] Extern item(ExternKind kind, u32 index) const noexcept;
-    /// Shows the helpers where `dropped_words` lies.
+    // What has been made is shown to helpers and generated code.
+    void use_memories() noexcept;
+    void use_tables() noexcept { runtime.tables = tables; }
     void use_dropped_words() noexcept;
+    /// `elem_values` hold the values of passive segments, one after the other.
+    void use_elem_values();
 };
 
 struct Linker::State {
