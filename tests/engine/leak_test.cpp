@@ -16,20 +16,13 @@
 
 #include "base/errors.hpp"
 #include "engine/pool.hpp"
-#include "tests/engine/world.hpp"
+#include "tests/engine/slots.hpp"
 #include "tests/support/sanitizers.hpp"
 #include "tests/support/swap_file.hpp"
 #include "tests/support/wat.hpp"
 
 namespace wrun::test {
 namespace {
-
-using engine::Pool;
-using engine::PoolOptions;
-using engine::Shard;
-using engine::Template;
-using engine::TemplateOptions;
-using TemplatePtr = std::shared_ptr<const Template>;
 
 /// `misbehave` does one of many things, chosen by its first parameter; the others are random.
 /// Memory: four wasm pages, the first two with data.
@@ -113,7 +106,7 @@ const char* const vandal = R"((module
         (table.init $t $late (i32.const 0) (i32.const 0) (i32.const 3)))))";
 constexpr u32 misdeeds = 16;
 
-class Leak : public EngineTest {
+class Leak : public SlotsTest {
 protected:
     Leak() {
         source = ::open("/dev/urandom", O_RDONLY | O_CLOEXEC);
@@ -143,9 +136,7 @@ protected:
     }
 
     void open(const PoolOptions& options, const TemplateOptions& of = {}) {
-        shard.reset();
-        pool = Pool::make(*engine, options).take();
-        shard = Shard::make(*pool).take();
+        open_pool(options);
         // Overflows are many, and a deep stack takes its time to fault in.
         TemplateOptions with = of;
         with.store.stack_bytes = 64 * 1024;
@@ -211,8 +202,6 @@ protected:
 
     int source = -1;
     engine::Bounds bounds = engine::Bounds::guard;
-    std::unique_ptr<Pool> pool;
-    std::unique_ptr<Shard> shard;
     TemplatePtr from;
     FuncIndex misbehave;
     FuncIndex sum;

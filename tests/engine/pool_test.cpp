@@ -14,19 +14,12 @@
 #include "base/errors.hpp"
 #include "base/os_pages.hpp"
 #include "engine/state.hpp"
-#include "tests/engine/world.hpp"
+#include "tests/engine/slots.hpp"
 #include "tests/support/sanitizers.hpp"
 #include "tests/support/wat.hpp"
 
 namespace wrun::test {
 namespace {
-
-using engine::Pool;
-using engine::PoolOptions;
-using engine::Shard;
-using engine::Template;
-using engine::TemplateOptions;
-using TemplatePtr = std::shared_ptr<const Template>;
 
 /// Every kind of state that a run can change, and a function that changes all of it. `seen` tells
 /// all of it in one number, which is that of a fresh instance or is not.
@@ -76,7 +69,7 @@ const char* const stateful = R"((module
     (func (export "nothing"))))";
 constexpr const char* as_new = "1924318";
 
-class PoolTest : public EngineTest {
+class PoolTest : public SlotsTest {
 protected:
     PoolTest() { define("note", {type_i32}, {}, note, &notes); }
 
@@ -97,11 +90,7 @@ protected:
         EXPECT_TRUE(made.ok()) << describe(made.error());
         return made.ok() ? made.value().made : nullptr;
     }
-    void open(const PoolOptions& options = {}) {
-        shard.reset();
-        pool = Pool::make(*engine, options).take();
-        shard = Shard::make(*pool).take();
-    }
+    void open(const PoolOptions& options = {}) { open_pool(options); }
     [[nodiscard]] static std::string call(engine::Run& run, const TemplatePtr& of,
         std::string_view name, std::vector<Value> arguments = {}) {
         std::vector<Value> results;
@@ -118,8 +107,6 @@ protected:
 
     static inline thread_local void* seen_host_data = nullptr;
     std::vector<u64> notes;
-    std::unique_ptr<Pool> pool;
-    std::unique_ptr<Shard> shard;
 };
 
 TEST_F(PoolTest, EveryRunStartsFromWhatIsFrozen) {
