@@ -81,7 +81,7 @@ class Journal:
 
 
 class Plan:
-    """All measurements, as (kind, engine, item, what does it), in the order in which they are made."""
+    """All measurements, in the order in which they are made."""
 
     def __init__(self, options, all_engines, modules, kernels, guests):
         self.engines = [engine for engine in all_engines if not engine.missing]
@@ -95,6 +95,12 @@ class Plan:
         return self.engines[number:] + self.engines[:number]
 
     def round(self, number):
+        for kind, engine, item, step in self.steps(number):
+            yield ((kind, engine.name, item.name), f"{kind:8} {item.name:18} {engine.label}",
+                   lambda s=step: {"samples": s()})
+
+    def steps(self, number):
+        """As (kind, engine, item, what does it)."""
         for item in self.modules:
             for engine in self.turn(number):
                 if engine.compiles_slowly and item.code_bytes > corpus.SLOW_BYTES_MAX:
@@ -114,24 +120,36 @@ class Plan:
 
 
 def measure(plan, journal, rounds):
+    """Makes what is not known yet. plan(number) gives a round: its measurements as (the parts of a key, their names
+    for people, what makes one and answers with its outcome)."""
     begin = time.time()
     for number in range(rounds):
-        for kind, engine, item, step in plan.round(number):
-            key = [kind, engine.name, item.name, number]
-            if tuple(key) in journal.seen:
-                continue
+        for parts, names, step in plan(number):
+            key = [*parts, number]
             # What failed once fails again.
-            first = journal.seen.get((kind, engine.name, item.name, 0), {})
-            if "failed" in first:
+            if tuple(key) in journal.seen or "failed" in journal.seen.get((*parts, 0), {}):
                 continue
             try:
-                outcome = {"samples": step()}
+                outcome = step()
             except engines.Failed as failed:
                 outcome = {"failed": str(failed)}
             journal.add(key, outcome)
-            said = f"failed: {outcome['failed']}" if "failed" in outcome else ""
-            print(f"{time.time() - begin:7.1f} s  round {number + 1}/{rounds}  {kind:8} {item.name:18} {engine.label} "
-                  f"{said}", flush=True)
+            said = f" failed: {outcome['failed']}" if "failed" in outcome else ""
+            print(f"{time.time() - begin:7.1f} s  round {number + 1}/{rounds}  {names}{said}", flush=True)
+
+
+def read_options(name, does, folder, results):
+    """What both ways of measuring can be told; `folder` is where a quick run writes."""
+    parser = argparse.ArgumentParser(prog=name, description=does)
+    parser.add_argument("--quick", action="store_true",
+                        help=f"one round of a few items, to see that all works; writes to {folder} only")
+    parser.add_argument("--fresh", action="store_true", help="begin anew instead of going on")
+    parser.add_argument("--rounds", type=int, help="3 unless told")
+    parser.add_argument("--render", action="store_true",
+                        help=f"measure nothing: write what is drawn from {results} anew")
+    options = parser.parse_args()
+    options.rounds = options.rounds or (1 if options.quick else 3)
+    return options
 
 
 def fingerprint():
@@ -151,19 +169,12 @@ def quick(items, names):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="bench/run", description="Measures wrun beside its peers.")
-    parser.add_argument("--quick", action="store_true",
-                        help="one round of a few items, to see that all works; writes to build/bench/quick only")
-    parser.add_argument("--fresh", action="store_true", help="begin anew instead of going on")
-    parser.add_argument("--rounds", type=int, help="3 unless told")
-    parser.add_argument("--render", action="store_true",
-                        help="measure nothing: write tables and plots anew from docs/performance/results.json")
-    options = parser.parse_args()
+    options = read_options("bench/run", "Measures wrun beside its peers.", "build/bench/quick",
+                           "docs/performance/results.json")
     if options.render:
         with open(os.path.join(engines.ROOT, "docs/performance/results.json")) as file:
             report.write(json.load(file), engines.ROOT, None)
         return
-    rounds = options.rounds or (1 if options.quick else 3)
     folder = os.path.join(engines.ROOT, "build/bench", "quick" if options.quick else "whole")
     cache = os.path.join(folder, "cache")
     all_engines = engines.all_engines(cache)
@@ -181,8 +192,8 @@ def main():
     journal = Journal(os.path.join(folder, "samples.jsonl"), identity, options.fresh)
     if journal.facts is None:
         journal.begin({**facts(all_engines, sys.argv[1:]), "absent_modules": absent})
-    measure(Plan(options, all_engines, modules, kernels, guests), journal, rounds)
-    results = report.summarize(journal, all_engines, modules, kernels, guests, rounds)
+    measure(Plan(options, all_engines, modules, kernels, guests).round, journal, options.rounds)
+    results = report.summarize(journal, all_engines, modules, kernels, guests, options.rounds)
     report.write(results, engines.ROOT if not options.quick else None, folder)
     if options.quick:
         print("bench: of a quick run these say only that all works:", file=sys.stderr)

@@ -173,6 +173,16 @@ def mean_row(rows, value, base, invert):
     return of_engine
 
 
+def machine(results, subjects):
+    """The table of what was measured where; `subjects` are the rows of who was measured."""
+    return [
+        "| | |", "|---|---|",
+        f"| date | {results['date']} |", f"| command | `{results['command']}` |", f"| commit | {results['commit']} |",
+        f"| machine | {results['machine']}, {results['system']} |",
+        f"| load average at the beginning | {results['load_at_begin']} |", *subjects,
+        *([f"| absent modules | {', '.join(results['absent_modules'])} |"] if results["absent_modules"] else [])]
+
+
 def tables(results):
     everyone = [engine["name"] for engine in results["engines"]]
     code_bytes = lambda name: [f"{results['modules'][name]['code_section_bytes']:,}".replace(",", " ")]
@@ -184,14 +194,9 @@ def tables(results):
     wall_ms = lambda name, cell: (time_of(cell, clock="wall_ns") or 0) / 1e6
     faster = "speed over Liftoff, geomean (items)"
 
-    yield "machine", [
-        "| | |", "|---|---|",
-        f"| date | {results['date']} |", f"| command | `{results['command']}` |", f"| commit | {results['commit']} |",
-        f"| machine | {results['machine']}, {results['system']} |",
-        f"| load average at the beginning | {results['load_at_begin']} |",
-        *(f"| {engine['label']} | {engine['version'] or 'skipped: ' + str(engine['missing'])}; {engine['how']} |"
-          for engine in results["engines"]),
-        *([f"| absent modules | {', '.join(results['absent_modules'])} |"] if results["absent_modules"] else [])]
+    yield "machine", machine(results, [
+        f"| {engine['label']} | {engine['version'] or 'skipped: ' + str(engine['missing'])}; {engine['how']} |"
+        for engine in results["engines"]])
     yield "marks", [f"- {line}" for line in marks(results)]
     yield "compile", Table(results, compiled, everyone).text(
         "module", mb_per_s, [(faster, mean_row(compiled, mb_per_s, "liftoff", False))], ["code bytes"], code_bytes)

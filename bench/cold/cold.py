@@ -4,12 +4,10 @@ usage: cold.py [--quick] [--fresh] [--rounds N] [--render]
 Every measurement is a process of cold_bench. Rounds are interleaved: in each, every item is given to all subjects in
 turn. Results are kept in build/bench/cold/samples.jsonl, so that a run that was broken off goes on, as long as the
 program is the same. At the end come docs/performance/cold.json and the tables of docs/cold-start.md."""
-import argparse
 import hashlib
 import json
 import os
 import sys
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
@@ -47,7 +45,7 @@ def large_modules():
 
 
 def plan(options, known, large, number):
-    """One round, as (what, item, subject, words of cold_bench)."""
+    """One round, as (what, item, subject, count)."""
     cycles = 2000 if options.quick else CYCLES
     subjects = [subject for subject in known["subjects"] if not subject["missing"]]
     turn = number % len(subjects)
@@ -72,37 +70,20 @@ def plan(options, known, large, number):
         yield "live", LIVE_HANDLER, subject["name"], str(1000 if options.quick else LIVE)
 
 
-def measure_all(options, known, large, journal, rounds):
-    begin = time.time()
-    for number in range(rounds):
-        for what, item, subject, count in plan(options, known, large, number):
-            key = [what, item, subject, number]
-            if tuple(key) in journal.seen or "failed" in journal.seen.get((what, item, subject, 0), {}):
-                continue
-            try:
-                words = [PROGRAM, what, subject, large.get(item, item), count]
-                outcome = {"figures": engines.as_json(engines.execute(words))}
-            except engines.Failed as failed:
-                outcome = {"failed": str(failed)}
-            journal.add(key, outcome)
-            said = f"failed: {outcome['failed']}" if "failed" in outcome else ""
-            print(f"{time.time() - begin:7.1f} s  round {number + 1}/{rounds}  {what:8} {item:12} {subject} {said}",
-                  flush=True)
+def measurements(steps, large):
+    """The round as measure.measure() wants it: each is a process of cold_bench."""
+    for what, item, subject, count in steps:
+        words = [PROGRAM, what, subject, large.get(item, item), count]
+        yield ((what, item, subject), f"{what:8} {item:12} {subject}",
+               lambda w=words: {"figures": engines.as_json(engines.execute(w))})
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="bench/run cold", description="Measures starts and resets beside peers.")
-    parser.add_argument("--quick", action="store_true",
-                        help="one round of a few items, to see that all works; writes to build/bench/cold-quick only")
-    parser.add_argument("--fresh", action="store_true", help="begin anew instead of going on")
-    parser.add_argument("--rounds", type=int, help="3 unless told")
-    parser.add_argument("--render", action="store_true",
-                        help="measure nothing: write the tables anew from docs/performance/cold.json")
-    options = parser.parse_args()
+    options = measure.read_options("bench/run cold", "Measures starts and resets beside peers.",
+                                   "build/bench/cold-quick", "docs/performance/cold.json")
     if options.render:
         tables.write(tables.read(engines.ROOT), engines.ROOT)
         return
-    rounds = options.rounds or (1 if options.quick else 3)
     folder = os.path.join(engines.ROOT, "build/bench", "cold-quick" if options.quick else "cold")
     os.makedirs(folder, exist_ok=True)
     known = engines.as_json(engines.execute([PROGRAM, "list"]))
@@ -112,8 +93,8 @@ def main():
     journal = measure.Journal(os.path.join(folder, "samples.jsonl"), identity, options.fresh)
     if journal.facts is None:
         journal.begin({**measure.facts([], ["cold", *sys.argv[1:]]), "absent_modules": absent})
-    measure_all(options, known, large, journal, rounds)
-    results = tables.summarize(journal, known, rounds)
+    measure.measure(lambda number: measurements(plan(options, known, large, number), large), journal, options.rounds)
+    results = tables.summarize(journal, known, options.rounds)
     if options.quick:
         print("bench: of a quick run these say only that all works:", file=sys.stderr)
     else:

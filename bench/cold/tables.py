@@ -160,15 +160,10 @@ def tables(results):
 
     calls = [at(cell, "system_call", "p50_ns") for cells in cycles.values() for cell in cells.values()]
     calls = [call for call in calls if call]
-    yield "machine", [
-        "| | |", "|---|---|",
-        f"| date | {results['date']} |", f"| command | `{results['command']}` |", f"| commit | {results['commit']} |",
-        f"| machine | {results['machine']}, {results['system']} |",
-        f"| load average at the beginning | {results['load_at_begin']} |",
+    yield "machine", report.machine(results, [
         *([f"| a bare system call | {statistics.median(calls):.0f} ns |"] if calls else []),
         *(f"| {subject['label']} | {subject['does']}{subject['missing'] and '; skipped: ' + subject['missing']} |"
-          for subject in results["subjects"]),
-        *([f"| absent modules | {', '.join(results['absent_modules'])} |"] if results["absent_modules"] else [])]
+          for subject in results["subjects"])])
     yield "marks", [f"- {line}" for line in marks(results)]
     yield "handlers", ["| handler | what it does |", "|---|---|",
                        *(f"| {handler['name']} | {handler['does']} |" for handler in results["handlers"])]
