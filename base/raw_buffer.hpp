@@ -1,5 +1,6 @@
 // Memory of plain values that is kept and grown, never initialised and never shrunk: the stacks of
-// the checked walk. A body of seven megabytes must not pay for what it does not touch.
+// the checked walk and of the code generator. A body of seven megabytes must not pay for what it
+// does not touch.
 #pragma once
 
 #include <algorithm>

@@ -92,7 +92,7 @@ public:
     Shard& operator=(const Shard&) = delete;
 
     /// A fresh instance: in a slot of this thread that is bound already, one of the pool's, or one
-    /// bound now. `slot_limit` or `memory_limit` when the pool is full: wait for a run to end.
+    /// bound now. `slot_limit` or `pool_memory_limit` when the pool is full: wait for a run to end.
     /// `host_data` is what host functions find in Store::host_data().
     [[nodiscard]] Result<Run> start(
         const std::shared_ptr<const Template>& from, void* host_data = nullptr);
