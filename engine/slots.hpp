@@ -2,6 +2,7 @@
 // of arguments are runtime::ArgumentPlaces.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <span>
@@ -15,7 +16,11 @@ namespace wrun::engine {
 class SlotBuffer {
 public:
     explicit SlotBuffer(std::size_t count) : count_{count} {
-        if (count > few_.size()) many_ = std::make_unique<u64[]>(count);
+        if (count > few_.size()) {
+            many_ = std::make_unique<u64[]>(count);
+        } else {
+            std::fill_n(few_.begin(), count, u64{0});
+        }
     }
     [[nodiscard]] std::span<u64> span() noexcept {
         return {many_ ? many_.get() : few_.data(), count_};
@@ -23,7 +28,7 @@ public:
 
 private:
     std::size_t count_;
-    std::array<u64, 16> few_{};
+    std::array<u64, 16> few_;  // as many as there are
     std::unique_ptr<u64[]> many_;
 };
 
