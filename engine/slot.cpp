@@ -50,6 +50,7 @@ void Slot::unbind() noexcept {
         }
     }
     resets_.clear();
+    pristine_tables_.clear();
     growing_runs_ = 0;
     instance_ = nullptr;
     store_.reset();
@@ -98,19 +99,18 @@ Result<void> Slot::make_tables() {
         state().own_tables.push_back(
             WRUN_TRY(runtime::Table::make(frozen.type, elements_max, 0, header++)));
         runtime::Table& table = *state().own_tables.back();
-        fill(table, frozen);
+        resolve(frozen, table.to_write(0, frozen.elements.size()));
+        table.clear_is_written();
         state().tables.push_back(&table);
     }
+    pristine_tables_.resize(from().tables.size());
     state().use_tables();
     return {};
 }
 
-void Slot::fill(runtime::Table& table, const FrozenTable& frozen) const noexcept {
-    if (frozen.elements.empty()) return;
-    runtime::Reference* element = table.to_write(0, frozen.elements.size()).data();
-    for (const FrozenReference item : frozen.elements)
-        *element++ = reference(item);
-    table.clear_is_written();
+void Slot::resolve(const FrozenTable& frozen, std::span<runtime::Reference> to) const noexcept {
+    std::transform(frozen.elements.begin(), frozen.elements.end(), to.begin(),
+        [this](FrozenReference element) { return reference(element); });
 }
 
 Result<void> Slot::make_memories(bool can_look) {
@@ -174,7 +174,7 @@ bool Slot::reset(runtime::PageFinder& finder) {
         if (table.size() != frozen.elements.size() && !table.shrink(frozen.elements.size()).ok()) {
             return false;
         }
-        if (table.is_written()) fill(table, frozen);
+        if (table.is_written()) restore_table(i);
     }
     const bool has_grown = std::any_of(resets_.begin(), resets_.end(),
         [](const runtime::MemoryReset& memory) { return memory.has_grown(); });
@@ -187,6 +187,19 @@ bool Slot::reset(runtime::PageFinder& finder) {
     std::memcpy(
         &state().block.context(), &pristine_.context(), from().module->state().layout.total_bytes);
     return true;
+}
+
+/// Resolving takes several times as long as copying.
+void Slot::restore_table(std::size_t index) {
+    const FrozenTable& frozen = from().tables[index];
+    auto& pristine = pristine_tables_[index];
+    if (pristine.empty()) {
+        pristine.resize(frozen.elements.size());
+        resolve(frozen, pristine);
+    }
+    runtime::Table& table = *state().own_tables[index];
+    std::copy(pristine.begin(), pristine.end(), table.to_write(0, pristine.size()).begin());
+    table.clear_is_written();
 }
 
 runtime::GuestStack Slot::take_stack() noexcept {

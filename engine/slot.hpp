@@ -58,7 +58,8 @@ private:
     [[nodiscard]] Result<void> make_tables();
     [[nodiscard]] Result<void> make_memories(bool can_look);
     void make_segments();
-    void fill(runtime::Table& table, const FrozenTable& frozen) const noexcept;
+    void restore_table(std::size_t index);
+    void resolve(const FrozenTable& frozen, std::span<runtime::Reference> to) const noexcept;
     void forget_what_the_host_made();
 
     Engine& engine_;
@@ -67,6 +68,8 @@ private:
     std::unique_ptr<Store> store_;
     Instance* instance_ = nullptr;  // the store's
     ContextBlock pristine_;
+    /// Of tables that runs were seen to write, what they begin with; none for the others.
+    std::vector<std::vector<runtime::Reference>> pristine_tables_;
     std::vector<std::unique_ptr<runtime::Memory>> memories_;  // while bound to nothing
     std::vector<runtime::MemoryReset> resets_;
     runtime::FaultGate gate_;
