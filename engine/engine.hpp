@@ -121,6 +121,9 @@ public:
         if (!contains(address, bytes)) return std::nullopt;
         return std::span{base_ + address, bytes};
     }
+    /// A view that a system call is to write to (PoolOptions::watch).
+    [[nodiscard]] std::optional<std::span<u8>> view_for_system(
+        u64 address, u64 bytes) const noexcept;
     [[nodiscard]] bool read(u64 address, void* to, u64 bytes) const noexcept;
     /// The one way host code writes to a guest's memory.
     [[nodiscard]] bool write(u64 address, const void* from, u64 bytes) const noexcept;

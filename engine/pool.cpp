@@ -86,7 +86,7 @@ SlotPtr Pool::State::make_slot() {
         slots.fetch_sub(1, std::memory_order_relaxed);
         return nullptr;
     }
-    return std::make_unique<Slot>(engine, budget);
+    return std::make_unique<Slot>(engine, budget, options.watch);
 }
 
 void Pool::State::destroy(SlotPtr slot) noexcept {
@@ -209,6 +209,8 @@ PoolStats Pool::stats() const {
 }
 
 // ---- what one thread has -----------------------------------------------------------------------
+
+constexpr u64 watched_runs_per_trim = 256;
 
 struct Shard::State {
     explicit State(Pool::State& of) noexcept : pool{of}, finder{of.options.look} {}
@@ -363,8 +365,10 @@ void Shard::finish(SlotPtr slot) {
     --state_->running;
     const bool is_new = slot->reset(state_->finder);
     GuestStack stack = slot->take_stack();
-    // A run that took faults may have gone deep.
-    if (!slot->was_quiet()) stack.trim();
+    // A run that took faults may have gone deep; where those are not counted, any of the last ones.
+    const bool may_be_deep =
+        !slot->was_quiet() || (slot->is_watched() && state_->runs % watched_runs_per_trim == 0);
+    if (may_be_deep) stack.trim();
     state_->stacks.push_back(std::move(stack));
     const u32 growing_runs_max = state_->pool.options.growing_runs_max;
     if (growing_runs_max != 0 && slot->growing_runs() >= growing_runs_max) [[unlikely]] {
@@ -406,6 +410,10 @@ Instance& Run::instance() const noexcept {
 
 Store& Run::store() const noexcept {
     return slot_->store();
+}
+
+bool Run::is_watched() const noexcept {
+    return slot_->is_watched();
 }
 
 Result<Outcome> Run::call(

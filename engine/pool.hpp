@@ -27,6 +27,11 @@ struct PoolOptions {
     u32 growing_runs_max = 32;
     /// How to find the pages that a guest has written; the best way there is when not given.
     std::optional<os::PageScanner::Way> look = std::nullopt;
+    /// `writes` saves each run of a slot in steady state its one system call, where the system can
+    /// (Linux 6.4, userfaultfd allowed; elsewhere it is `faults`). But then a system call that is
+    /// to write to a guest's memory fails with EFAULT, unless the view that it is given is one of
+    /// GuestMemory::view_for_system(): for hosts that always use that.
+    runtime::Watch watch = runtime::Watch::faults;
 };
 
 struct PoolStats {
@@ -72,6 +77,8 @@ public:
 
     [[nodiscard]] Instance& instance() const noexcept;
     [[nodiscard]] Store& store() const noexcept;
+    /// Whether it is watched by its writes (PoolOptions::watch).
+    [[nodiscard]] bool is_watched() const noexcept;
     /// A function of the template (Template::find_function).
     [[nodiscard]] Result<Outcome> call(
         FuncIndex func, std::span<const Value> arguments, std::vector<Value>& results);

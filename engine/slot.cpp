@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/signals.hpp"
+
 namespace wrun::engine {
 
 Slot::~Slot() {
@@ -49,9 +51,12 @@ void Slot::unbind() noexcept {
             memories_.push_back(std::move(memory));
         }
     }
+    stop_watching();
     resets_.clear();
     pristine_tables_.clear();
     growing_runs_ = 0;
+    quiet_runs_ = 0;
+    quiet_runs_wanted_ = quiet_runs_first;
     instance_ = nullptr;
     store_.reset();
     template_.reset();
@@ -154,7 +159,9 @@ void Slot::begin(runtime::GuestStack stack, void* host_data) noexcept {
     runtime::Context& context = state().block.context();
     context.results = store.stack.results();
     context.stack_limit = store.stack.limit();
-    gate_.begin();
+    // The host may write before it calls, and then the signal comes.
+    if (is_watched() && !runtime::prepare_thread_for_signals().ok()) stop_watching();
+    gate_.begin(watched_);
 }
 
 Result<Outcome> Slot::call(
@@ -182,11 +189,41 @@ bool Slot::reset(runtime::PageFinder& finder) {
     for (runtime::MemoryReset& memory : resets_) {
         if (!memory.reset(finder, was_quiet_)) return false;
     }
+    if (watch_ == runtime::Watch::writes) learn_to_watch();
     const auto& dropped = from().dropped_words;
     std::copy(dropped.begin(), dropped.end(), state().dropped_words.begin());
     std::memcpy(
         &state().block.context(), &pristine_.context(), from().module->state().layout.total_bytes);
     return true;
+}
+
+/// Watches after enough quiet runs; a slot that was wrong to has to wait for twice as many.
+void Slot::learn_to_watch() {
+    if (resets_.empty()) return;
+    quiet_runs_ = was_quiet_ ? quiet_runs_ + 1 : 0;
+    const auto is_watched_one = [](const runtime::MemoryReset& memory) {
+        return memory.watched().has_value();
+    };
+    if (is_watched()) {
+        if (std::all_of(resets_.begin(), resets_.end(), is_watched_one)) return;
+        stop_watching();
+    } else {
+        if (quiet_runs_ < quiet_runs_wanted_) return;
+        for (runtime::MemoryReset& memory : resets_) {
+            if (!memory.watch()) break;
+            watched_.push_back(*memory.watched());
+        }
+        if (watched_.size() == resets_.size()) return;
+        stop_watching();
+    }
+    quiet_runs_ = 0;
+    if (quiet_runs_wanted_ < quiet_runs_last) quiet_runs_wanted_ *= 2;
+}
+
+void Slot::stop_watching() noexcept {
+    for (runtime::MemoryReset& memory : resets_)
+        memory.stop_watching();
+    watched_.clear();
 }
 
 /// Resolving takes several times as long as copying.

@@ -11,9 +11,10 @@ namespace wrun::engine {
 
 class Slot {
 public:
-    /// `budget` counts what guests' memories hold; it outlives the slot.
-    Slot(Engine& engine, runtime::MemoryBudget& budget) noexcept
-        : engine_{engine}, budget_{budget} {}
+    /// `budget` counts what guests' memories hold; it outlives the slot. `watch`: how runs are
+    /// watched, where the system can.
+    Slot(Engine& engine, runtime::MemoryBudget& budget, runtime::Watch watch) noexcept
+        : engine_{engine}, budget_{budget}, watch_{watch} {}
     ~Slot();
     Slot(const Slot&) = delete;
     Slot& operator=(const Slot&) = delete;
@@ -39,6 +40,9 @@ public:
         return template_;
     }
 
+    /// Whether runs are watched by their writes.
+    [[nodiscard]] bool is_watched() const noexcept { return !watched_.empty(); }
+
     [[nodiscard]] Store& store() const noexcept { return *store_; }
     [[nodiscard]] Instance& instance() const noexcept { return *instance_; }
     [[nodiscard]] Result<Outcome> call(
@@ -61,9 +65,17 @@ private:
     void restore_table(std::size_t index);
     void resolve(const FrozenTable& frozen, std::span<runtime::Reference> to) const noexcept;
     void forget_what_the_host_made();
+    void learn_to_watch();
+    void stop_watching() noexcept;
+
+    /// So many quiet runs in a row, the first time, before writes are watched: refusing pages costs
+    /// as much as some fifty runs save.
+    static constexpr u32 quiet_runs_first = 64;
+    static constexpr u32 quiet_runs_last = 4096;
 
     Engine& engine_;
     runtime::MemoryBudget& budget_;
+    runtime::Watch watch_;
     std::shared_ptr<const Template> template_;
     std::unique_ptr<Store> store_;
     Instance* instance_ = nullptr;  // the store's
@@ -72,8 +84,11 @@ private:
     std::vector<std::vector<runtime::Reference>> pristine_tables_;
     std::vector<std::unique_ptr<runtime::Memory>> memories_;  // while bound to nothing
     std::vector<runtime::MemoryReset> resets_;
-    runtime::FaultGate gate_;
+    runtime::WriteGate gate_;
+    std::vector<runtime::WatchedRange> watched_;  // of all memories, or of none
     bool was_quiet_ = false;
+    u32 quiet_runs_ = 0;  // in a row
+    u32 quiet_runs_wanted_ = quiet_runs_first;
     u32 growing_runs_ = 0;
     u64 made_at_bind_ = 0;  // in the store
 };

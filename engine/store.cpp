@@ -3,6 +3,7 @@
 
 #include "engine/slots.hpp"
 #include "engine/state.hpp"
+#include "runtime/write_gate.hpp"
 
 namespace wrun::engine {
 
@@ -102,6 +103,12 @@ GuestMemory Store::view(const runtime::Memory* memory) noexcept {
 
 std::optional<u64> Store::grow(runtime::Memory* memory, u64 pages) noexcept {
     return memory->grow(pages);
+}
+
+std::optional<std::span<u8>> GuestMemory::view_for_system(u64 address, u64 bytes) const noexcept {
+    const auto found = view(address, bytes);
+    if (found) runtime::let_system_write(*found);
+    return found;
 }
 
 bool GuestMemory::read(u64 address, void* to, u64 bytes) const noexcept {

@@ -1,56 +1,13 @@
 // See memory_reset.hpp.
 #include "runtime/memory_reset.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <cstring>
-#include <mutex>
+#include <utility>
 
 namespace wrun::runtime {
 
-namespace {
-
-/// Faults of this thread as they were counted last. Counting is a system call, and what has
-/// happened since can only make us look once too often.
-constinit thread_local std::optional<u64> counted_faults;
-
-/// A child of fork() counts from zero, and its writes fault on pages that its parent has written.
-constinit u32 process_generation = 0;
-
-void watch_forks() noexcept {
-    static constinit std::once_flag once;
-    std::call_once(once, [] {
-        (void)pthread_atfork(nullptr, nullptr, [] {
-            ++process_generation;
-            counted_faults.reset();
-        });
-    });
-}
-
-}  // namespace
-
-// ---- knowing that there is nothing to find -----------------------------------------------------
-
-void FaultGate::begin() noexcept {
-    if (!counted_faults) counted_faults = os::thread_fault_count();
-    faults_ = counted_faults;
-    thread_ = &counted_faults;
-    process_generation_ = process_generation;
-}
-
-bool FaultGate::end() noexcept {
-    const std::optional<u64> before = std::exchange(faults_, std::nullopt);
-    counted_faults = os::thread_fault_count();
-    const bool is_quiet = before && counted_faults && *before == *counted_faults &&
-                          thread_ == &counted_faults && process_generation_ == process_generation;
-    // Looking takes faults itself: the next run shall not pay for them.
-    if (!is_quiet) counted_faults.reset();
-    return is_quiet;
-}
-
 PageFinder::PageFinder(std::optional<os::PageScanner::Way> way) noexcept {
-    watch_forks();
     auto scanner = os::PageScanner::open(way);
     if (!scanner.ok()) return;
     scanner_ = std::move(scanner).take();
@@ -80,7 +37,10 @@ Result<MemoryReset> MemoryReset::bind(Memory& memory, const MemoryImage& image, 
 
 bool MemoryReset::reset(PageFinder& finder, bool is_quiet) {
     ++stats_.resets;
+    // A dense memory grows into pages that are not refused.
+    if (watched_ && memory_->bytes() > watched_->bytes) is_quiet = false;
     if (memory_->bytes() != bytes_ && !undo_growth()) return false;
+    if (!is_quiet || way_ != ResetWay::learned) stop_watching();
     if (way_ == ResetWay::drop) return drop_all().ok();
     if (way_ == ResetWay::copy) {
         copy_all();
@@ -126,6 +86,30 @@ Result<void> MemoryReset::look(PageFinder& finder) {
         stats_.pages_dropped += dropped;
     }
     return {};
+}
+
+bool MemoryReset::watch() noexcept {
+    if (watched_) return true;
+    if (way_ != ResetWay::learned || reach_bytes_ == 0 || reach_bytes_ > watched_bytes_max) {
+        return false;
+    }
+    watched_ = WatchedRange::add(memory_->base(), reach_bytes_);
+    if (!watched_) return false;
+    u64 begin = 0;
+    bool is_done = true;
+    for (const u32 page : hot_) {
+        const u64 at = u64{page} * os::page_bytes;
+        is_done = is_done && watched_->refuse(begin, at - begin);
+        begin = at + os::page_bytes;
+    }
+    is_done = is_done && watched_->refuse(begin, reach_bytes_ - begin);
+    if (!is_done) stop_watching();
+    return is_done;
+}
+
+void MemoryReset::stop_watching() noexcept {
+    if (watched_) watched_->remove();
+    watched_.reset();
 }
 
 Result<void> MemoryReset::drop_all() noexcept {

@@ -3,15 +3,17 @@
 //
 //   drop     give back every written page; each costs the next run a fault. The reference for tests
 //   learned  copy the pages that runs were seen to write, and look for new ones only when the
-//            thread that ran the guest took a page fault: in steady state no page table changes
+//            run's WriteGate was not quiet: in steady state no page table changes
 //   copy     copy the whole memory: where the system does not tell which pages were written
 //
 // What makes `learned` right, and what every other part must keep:
 //   - Every page that is private to this memory is hot, or was dropped. So a page leaves the hot
 //     set only by being dropped, and a failed look drops everything.
 //   - A page becomes private by a write, and that by a fault on the writing thread: only the thread
-//     between FaultGate::begin() and end() may write to the memory, host functions included. No
+//     between WriteGate::begin() and end() may write to the memory, host functions included. No
 //     other thread, no asynchronous I/O, no MADV_POPULATE_WRITE.
+//   - While the memory is watched, every page of its watched range that is not hot is refused: the
+//     hot set does not change, and nothing is mapped anew in that range.
 //   - Huge pages would make pages writable that nobody touched: they are refused after each mapping
 //     and each growth; where the system does not refuse them the memory falls to `drop`.
 //   - Pages that a dense memory has grown over stay: they count as its own from then on.
@@ -25,26 +27,11 @@
 
 #include "base/os_pages.hpp"
 #include "runtime/memory.hpp"
+#include "runtime/write_gate.hpp"
 
 namespace wrun::runtime {
 
 enum class ResetWay : u8 { drop, learned, copy };
-
-/// Tells whether a thread can have made a page private between two moments: it cannot without a
-/// page fault.
-class FaultGate {
-public:
-    /// Before a guest runs, on its thread.
-    void begin() noexcept;
-    /// After it has run. False when there was a fault, when it was another thread or process that
-    /// began, or when the system does not tell.
-    [[nodiscard]] bool end() noexcept;
-
-private:
-    std::optional<u64> faults_;  // of the thread when the run began, or earlier
-    const void* thread_ = nullptr;
-    u32 process_generation_ = 0;
-};
 
 /// What one thread needs to look at memories.
 class PageFinder {
@@ -74,6 +61,8 @@ public:
     /// Hot pages beyond this many are dropped instead: a guest must not buy memory or time for
     /// ever.
     static constexpr u32 hot_pages_max = 256;
+    /// Larger memories are not watched: every page's entry is changed for it.
+    static constexpr u64 watched_bytes_max = u64{64} << 20;
 
     /// Binds `memory` to the image with `bytes` of size. Both are borrowed for the reset's life.
     /// `can_look`: whether whoever resets has a PageFinder that works.
@@ -82,9 +71,16 @@ public:
 
     MemoryReset() = default;
 
-    /// After a run. `is_quiet`: the run's FaultGate has seen no fault. False: the memory must not
-    /// be used again.
+    /// After a run. `is_quiet`: what the run's WriteGate says. False: the memory must not be used
+    /// again.
     [[nodiscard]] bool reset(PageFinder& finder, bool is_quiet);
+
+    /// Refuses all pages that are not hot, between runs: the gates of the next ones need
+    /// watched(). False, and nothing is changed, where that cannot be. A reset ends it that
+    /// cannot go by the gate.
+    [[nodiscard]] bool watch() noexcept;
+    void stop_watching() noexcept;
+    [[nodiscard]] const std::optional<WatchedRange>& watched() const noexcept { return watched_; }
 
     /// Whether the run has made the memory larger, which only a dense one undoes for nothing.
     [[nodiscard]] bool has_grown() const noexcept {
@@ -110,6 +106,7 @@ private:
     u64 reach_bytes_ = 0;  // how far runs got: beyond `bytes_` only where growth is not unmapped
     ResetWay way_ = ResetWay::drop;
     std::vector<u32> hot_;  // ascending
+    std::optional<WatchedRange> watched_;
     ResetStats stats_;
 };
 

@@ -39,9 +39,12 @@ public:
     /// As many as Linux takes in one call; more is `inval`, as there.
     static constexpr u32 count_max = 1024;
 
+    /// What the system does with their bytes.
+    enum class Use : u8 { reads, writes };
+
     Buffers() noexcept {}  // leaves the array alone: it is large
     [[nodiscard]] Answer<void> read(
-        const engine::GuestMemory& memory, u32 address, u32 count) noexcept;
+        const engine::GuestMemory& memory, u32 address, u32 count, Use use) noexcept;
     [[nodiscard]] iovec* data() noexcept { return items_.data(); }
     [[nodiscard]] int count() const noexcept { return static_cast<int>(count_); }
 

@@ -109,6 +109,7 @@ private:
 struct PoolWay {
     std::optional<runtime::ResetWay> reset = std::nullopt;
     std::optional<os::PageScanner::Way> look = std::nullopt;
+    runtime::Watch watch = runtime::Watch::faults;
     /// Each run takes a page fault that has nothing to do with its memory, so that it is looked for
     /// written pages although there are no new ones.
     bool disturbs = false;
@@ -192,6 +193,7 @@ public:
         }
         engine::PoolOptions limits;
         limits.look = way.look;
+        limits.watch = way.watch;
         if (setup.slots != 0) limits.slots_max = setup.slots;
         if (setup.slots == 1) limits.spare_slots = 0;
         pool_ = must(engine::Pool::make(*engine_, limits));
@@ -208,6 +210,7 @@ private:
 };
 
 constexpr PoolWay learned_way{};
+constexpr PoolWay watched_way{.watch = runtime::Watch::writes};
 constexpr PoolWay drop_way{.reset = runtime::ResetWay::drop};
 constexpr PoolWay scan_way{.look = os::PageScanner::Way::scan, .disturbs = true};
 constexpr PoolWay read_way{.look = os::PageScanner::Way::read, .disturbs = true};
@@ -225,9 +228,21 @@ std::string never_missing() {
     return {};
 }
 
+std::string missing_watch() {
+    auto watch = os::WriteWatch::open();
+    if (!watch) return "the system cannot refuse pages (userfaultfd of Linux 6.4)";
+    watch->close();
+    return {};
+}
+
 constexpr SubjectKind kinds[] = {
     {"wrun", "wrun", "a slot of a pool for each start, defaults", false, make_pool<learned_way>,
         never_missing},
+    {"wrun-watched", "wrun, writes watched",
+        "the same, told that no system call writes to a guest's memory unannounced "
+        "(`Watch::writes`): a run whose pages are all known is watched by write protection of all "
+        "others, without a system call",
+        false, make_pool<watched_way>, missing_watch},
     {"wrun-scan", "wrun, looks (scan)",
         "the same when each run takes a page fault elsewhere (its time does not count), so that "
         "written pages are looked for, by `PAGEMAP_SCAN`",

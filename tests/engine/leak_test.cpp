@@ -130,9 +130,9 @@ protected:
     /// The system writes into the guest's memory.
     static HostResult host_read(Caller& caller, void* env, std::span<u64> slots) {
         const auto memory = caller.memory();
-        const auto to = memory.view(slots[0] % (memory.size() - 20'000), 20'000);
-        (void)!::read(*static_cast<int*>(env), to->data(), to->size());
-        return HostResult::ok();
+        const auto to = memory.view_for_system(slots[0] % (memory.size() - 20'000), 20'000);
+        const ssize_t got = ::read(*static_cast<int*>(env), to->data(), to->size());
+        return got == 20'000 ? HostResult::ok() : HostResult::trapped(runtime::TrapCode::host);
     }
 
     void open(const PoolOptions& options, const TemplateOptions& of = {}) {
@@ -194,6 +194,28 @@ protected:
         auto run = shard->start(from).take();
         return difference(run);
     }
+    /// Runs that do nothing, until writes are watched. False where they never are.
+    [[nodiscard]] bool settle() const {
+        for (u32 i = 0; i < 10'000; ++i) {
+            if (shard->start(from).take().is_watched()) return true;
+        }
+        return false;
+    }
+    /// Likewise, where each vandal finds a watched memory.
+    [[nodiscard]] std::string watched_cycle(u64 cycles, u64 seed) const {
+        std::mt19937_64 random{seed};
+        for (u64 i = 0; i < cycles; ++i) {
+            if (!settle()) return "not watched in cycle " + std::to_string(i);
+            {
+                auto run = shard->start(from).take();
+                vandalise(run, random);
+            }
+            auto run = shard->start(from).take();
+            std::string found = difference(run);
+            if (!found.empty()) return found + " in cycle " + std::to_string(i);
+        }
+        return "";
+    }
     [[nodiscard]] static u64 cycles() {
         const char* const wanted = std::getenv("WRUN_LEAK_CYCLES");
         if (wanted != nullptr) return std::strtoull(wanted, nullptr, 10);
@@ -221,6 +243,17 @@ TEST_F(Leak, NothingIsLeftWherePagesAreRead) {
     EXPECT_EQ(cycle(cycles() / 10, 2), "");
 }
 
+TEST_F(Leak, NothingIsLeftWhereWritesAreWatched) {
+    for (const auto with : {engine::Bounds::guard, engine::Bounds::checked}) {
+        bounds = with;
+        open({.spare_slots = 0, .watch = runtime::Watch::writes});
+        if (!settle()) GTEST_SKIP() << "the system cannot refuse pages (userfaultfd of Linux 6.4)";
+        EXPECT_EQ(watched_cycle(cycles() / 500, 12), "");
+        EXPECT_EQ(cycle(cycles() / 20, 13), "");
+        EXPECT_EQ(pool->stats().quarantined, 0u);
+    }
+}
+
 TEST_F(Leak, NothingIsLeftInDenseMemories) {
     bounds = engine::Bounds::checked;
     open({.spare_slots = 0});
@@ -238,7 +271,7 @@ TEST_F(Leak, NothingIsLeftWhileAnotherThreadMakesHugePages) {
 #ifndef MADV_COLLAPSE
     constexpr int MADV_COLLAPSE = 25;
 #endif
-    open({.spare_slots = 0});
+    open({.spare_slots = 0, .watch = runtime::Watch::writes});
     u8* base = nullptr;
     {
         auto run = shard->start(from).take();
@@ -257,9 +290,11 @@ TEST_F(Leak, NothingIsLeftWhileAnotherThreadMakesHugePages) {
         }
     }};
     const std::string found = cycle(cycles() / 20, 4);
+    const std::string found_watched = settle() ? watched_cycle(cycles() / 1000, 14) : "";
     done = true;
     other.join();
     EXPECT_EQ(found, "");
+    EXPECT_EQ(found_watched, "");
 }
 
 TEST_F(Leak, NothingIsLeftInAChildOfFork) {
@@ -288,10 +323,11 @@ TEST_F(Leak, NothingIsLeftOfWhatWasSwappedOut) {
 #endif
     const SwapFile swap;
     if (!swap.is_on()) GTEST_SKIP() << "no swap: " << swap.why();
-    open({.spare_slots = 0});
+    open({.spare_slots = 0, .watch = runtime::Watch::writes});
     std::mt19937_64 random{9};
     u64 swapped = 0;
-    for (u64 i = 0; i < 200; ++i) {
+    for (u64 i = 0; i < 240; ++i) {
+        if (i > 200) (void)settle();
         auto run = shard->start(from).take();
         ASSERT_EQ(difference(run), "") << i;
         vandalise(run, random);

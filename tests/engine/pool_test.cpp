@@ -180,6 +180,116 @@ TEST_F(PoolTest, SteadyStateTakesNoPageFault) {
     EXPECT_EQ(os::thread_fault_count(), before);
 }
 
+/// Two pages are written always, those that `mark` names once.
+const char* const marker = R"((module (memory 16) (data (i32.const 0) "x")
+    (func (export "handle")
+        (i32.store8 (i32.const 70000) (i32.const 1)) (i32.store8 (i32.const 500000) (i32.const 1)))
+    (func (export "mark") (param i32) (i32.store8 (local.get 0) (i32.const 9)))
+    (func (export "load") (param i32) (result i32) (i32.load8_u (local.get 0)))))";
+
+class WatchedPoolTest : public PoolTest {
+protected:
+    void SetUp() override {
+        PoolOptions options;
+        options.spare_slots = 0;
+        options.watch = runtime::Watch::writes;
+        open_pool(options);
+        of = template_of(marker);
+        if (runs_until_watched() == not_watched) {
+            GTEST_SKIP() << "the system cannot refuse pages (userfaultfd of Linux 6.4)";
+        }
+    }
+    void cycle() {
+        auto run = shard->start(of).take();
+        ASSERT_EQ(call(run, of, "handle"), "");
+    }
+    [[nodiscard]] u32 runs_until_watched() {
+        for (u32 runs = 1; runs < not_watched; ++runs) {
+            auto run = shard->start(of).take();
+            if (run.is_watched()) return runs;
+            EXPECT_EQ(call(run, of, "handle"), "");
+        }
+        return not_watched;
+    }
+
+    static constexpr u32 not_watched = 20'000;
+    TemplatePtr of;
+};
+
+TEST_F(WatchedPoolTest, SteadyStateTakesNoPageFaultAndStaysWatched) {
+    cycle();
+    const auto before = os::thread_fault_count();
+    for (int i = 0; i < 1000; ++i) {
+        auto run = shard->start(of).take();
+        ASSERT_TRUE(run.is_watched());
+        ASSERT_EQ(call(run, of, "handle"), "");
+    }
+    EXPECT_EQ(os::thread_fault_count(), before);
+}
+
+TEST_F(WatchedPoolTest, AWriteElsewhereIsSeenAndUndone) {
+    {
+        auto run = shard->start(of).take();
+        ASSERT_TRUE(run.is_watched());
+        EXPECT_EQ(call(run, of, "mark", {Value::i32(300'000)}), "");
+        // And by the host, which is on the same thread.
+        ASSERT_TRUE(run.instance().memory().write(400'000, "secret", 6));
+    }
+    auto run = shard->start(of).take();
+    EXPECT_FALSE(run.is_watched());
+    EXPECT_EQ(call(run, of, "load", {Value::i32(300'000)}), "0");
+    EXPECT_EQ(call(run, of, "load", {Value::i32(400'000)}), "0");
+}
+
+TEST_F(WatchedPoolTest, WhoWritesElsewhereOftenIsWatchedSeldom) {
+    u32 longest = 0;
+    for (u32 page = 20; page < 40; ++page) {
+        {
+            auto run = shard->start(of).take();
+            ASSERT_TRUE(run.is_watched()) << page;
+            EXPECT_EQ(call(run, of, "mark", {Value::i32(page * 4096)}), "");
+        }
+        longest = runs_until_watched();
+    }
+    EXPECT_GT(longest, 1000u);
+    EXPECT_LT(longest, not_watched);
+}
+
+TEST_F(WatchedPoolTest, ASlotThatIsBoundAnewStartsOver) {
+    const auto other = template_of(R"((module (memory 16)
+        (func (export "load") (param i32) (result i32) (i32.load8_u (local.get 0)))))");
+    PoolOptions options;
+    options.spare_slots = 0;
+    options.slots_max = 1;
+    options.watch = runtime::Watch::writes;
+    open_pool(options);
+    ASSERT_NE(runs_until_watched(), not_watched);
+    {
+        auto run = shard->start(of).take();
+        EXPECT_EQ(call(run, of, "mark", {Value::i32(300'000)}), "");
+    }
+    auto run = shard->start(other).take();
+    EXPECT_FALSE(run.is_watched());
+    EXPECT_EQ(call(run, other, "load", {Value::i32(300'000)}), "0");
+}
+
+TEST_F(WatchedPoolTest, RunsMayBeginWithinEachOther) {
+    auto outer = shard->start(of).take();
+    ASSERT_TRUE(outer.is_watched());
+    {
+        auto inner = shard->start(of).take();
+        EXPECT_EQ(call(inner, of, "mark", {Value::i32(300'000)}), "");
+        EXPECT_EQ(call(outer, of, "mark", {Value::i32(310'000)}), "");
+    }
+    EXPECT_EQ(call(outer, of, "mark", {Value::i32(320'000)}), "");
+    outer = {};
+    for (int i = 0; i < 2; ++i) {
+        auto run = shard->start(of).take();
+        for (const u32 at : {300'000u, 310'000u, 320'000u})
+            EXPECT_EQ(call(run, of, "load", {Value::i32(at)}), "0");
+    }
+}
+
 TEST_F(PoolTest, HostDataIsThatOfTheRun) {
     open();
     const auto of = template_of(R"((module (import "host" "note" (func (param i32)))

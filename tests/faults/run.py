@@ -33,7 +33,7 @@ INSTRUMENTS = {"codegen": [
     ("matrix", ["matrix"]),
 ], "slots": [
     ("reset", ["runtime_test", "--gtest_brief=1", "--gtest_filter=*Reset*:Image*"]),
-    ("pool", ["engine_test", "--gtest_brief=1", "--gtest_filter=Pool*"]),
+    ("pool", ["engine_test", "--gtest_brief=1", "--gtest_filter=*Pool*"]),
     ("leak", ["engine_test", "--gtest_brief=1", "--gtest_filter=Leak*"]),
 ]}
 SECONDS_MAX = 900

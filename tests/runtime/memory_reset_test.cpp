@@ -21,6 +21,7 @@
 #include <thread>
 
 #include "base/limits.hpp"
+#include "runtime/signals.hpp"
 
 namespace wrun::runtime {
 namespace {
@@ -49,7 +50,11 @@ public:
         bytes_ = bytes;
     }
 
-    void begin() { gate.begin(); }
+    void begin() {
+        watched.clear();
+        if (memory_reset->watched()) watched.push_back(*memory_reset->watched());
+        gate.begin(watched);
+    }
     [[nodiscard]] bool end() { return memory_reset->reset(*finder, gate.end()); }
 
     /// The first byte that differs from the image; the size when none does.
@@ -71,7 +76,8 @@ public:
     std::unique_ptr<Memory> memory;
     std::optional<PageFinder> finder;
     std::optional<MemoryReset> memory_reset;
-    FaultGate gate;
+    WriteGate gate;
+    std::vector<WatchedRange> watched;  // of the run
 
 private:
     std::vector<u8> content_;
@@ -106,8 +112,9 @@ void misbehave(Memory& memory, std::mt19937_64& random, int source) {
         case 3: std::memset(memory.base() + at(9000), 0x5a, 9000); break;
         case 4: {
             // The system writes, as read(2) of a host function does.
-            const ssize_t got = ::read(source, memory.base() + at(20'000), 20'000);
-            EXPECT_GT(got, 0);
+            const std::span<u8> to{memory.base() + at(20'000), 20'000};
+            let_system_write(to);
+            EXPECT_EQ(::read(source, to.data(), to.size()), 20'000);
             break;
         }
         case 5: std::memmove(memory.base() + at(5000), memory.base() + at(5000), 5000); break;
@@ -130,11 +137,24 @@ struct Shape {
     u64 bytes;
     ResetWay way;
     os::PageScanner::Way look = os::PageScanner::Way::scan;
+    Watch watch = Watch::faults;
 };
+
+[[nodiscard]] bool can_watch() {
+    static const bool can = [] {
+        auto watch = os::WriteWatch::open();
+        if (watch) watch->close();
+        return watch.has_value();
+    }();
+    return can;
+}
+constexpr const char* cannot_watch = "the system cannot refuse pages (userfaultfd of Linux 6.4)";
 
 class Resets : public ::testing::TestWithParam<Shape> {
 protected:
     void SetUp() override {
+        ASSERT_TRUE(install_signal_handlers().ok() && prepare_thread_for_signals().ok());
+        if (GetParam().watch == Watch::writes && !can_watch()) GTEST_SKIP() << cannot_watch;
         if (GetParam().way != ResetWay::learned) return;
         const auto best = os::PageScanner::open();
         if (best.ok() && best.value().way() == GetParam().look) return;
@@ -151,7 +171,12 @@ TEST_P(Resets, LeaveNothingBehind) {
     ASSERT_GE(source, 0);
     ASSERT_TRUE(slot.is_pristine());
     std::mt19937_64 random{42};
+    int watched_cycles = 0;
     for (int cycle = 0; cycle < 3000; ++cycle) {
+        if (shape.watch == Watch::writes && random() % 2 == 0) {
+            ASSERT_TRUE(slot.memory_reset->watch());
+            ++watched_cycles;
+        }
         slot.begin();
         for (u64 i = random() % 4; i-- > 0;)
             misbehave(*slot.memory, random, source);
@@ -160,6 +185,7 @@ TEST_P(Resets, LeaveNothingBehind) {
         ASSERT_TRUE(cycle % 100 != 0 || is_closed(slot.memory->base() + shape.bytes));
     }
     close(source);
+    EXPECT_TRUE(shape.watch == Watch::faults || watched_cycles > 1000);
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, Resets,
@@ -169,6 +195,12 @@ INSTANTIATE_TEST_SUITE_P(Ways, Resets,
         Shape{"learned_without_image", 0, 8 * wasm_page, ResetWay::learned},
         // More pages than may be hot.
         Shape{"learned_large", 300, 24 * wasm_page, ResetWay::learned},
+        Shape{"watched", 40, 8 * wasm_page, ResetWay::learned, os::PageScanner::Way::scan,
+            Watch::writes},
+        Shape{"watched_without_image", 0, 8 * wasm_page, ResetWay::learned,
+            os::PageScanner::Way::scan, Watch::writes},
+        Shape{"watched_large", 300, 24 * wasm_page, ResetWay::learned, os::PageScanner::Way::scan,
+            Watch::writes},
         Shape{"copy", 10, wasm_page, ResetWay::copy}),
     [](const auto& tested) { return tested.param.name; });
 
@@ -192,6 +224,126 @@ TEST(Reset, TakesNoFaultAndNoLookInSteadyState) {
                   slot.memory_reset->hot_pages().begin(), slot.memory_reset->hot_pages().end()),
         (std::vector<u32>{0, 7, 39, 40, 100}));
     EXPECT_TRUE(slot.is_pristine());
+}
+
+class WatchedReset : public ::testing::Test {
+protected:
+    void SetUp() override {
+        if (!can_watch()) GTEST_SKIP() << cannot_watch;
+        ASSERT_TRUE(install_signal_handlers().ok() && prepare_thread_for_signals().ok());
+        run({7, 39, 40});
+        ASSERT_TRUE(slot.memory_reset->watch());
+        looks = slot.memory_reset->stats().looks;
+    }
+    void run(std::initializer_list<u64> pages) {
+        slot.begin();
+        for (const u64 page : pages)
+            write(page);
+        ASSERT_TRUE(slot.end());
+        ASSERT_TRUE(slot.is_pristine());
+    }
+    void write(u64 page) {
+        *static_cast<volatile u8*>(slot.memory->base() + page * os::page_bytes + 5) = 1;
+    }
+    [[nodiscard]] u64 new_looks() const { return slot.memory_reset->stats().looks - looks; }
+
+    static constexpr u64 pages = 8 * wasm_page / os::page_bytes;
+    Slot slot{40, 8 * wasm_page, ResetWay::learned};
+    u64 looks = 0;
+};
+
+TEST_F(WatchedReset, IsQuietOnPagesThatAreHot) {
+    run({7, 39, 40});
+    const auto faults = os::thread_fault_count();
+    for (int i = 0; i < 100; ++i) {
+        slot.begin();
+        for (const u64 page : {7u, 39u, 40u})
+            write(page);
+        ASSERT_TRUE(slot.gate.end());
+        ASSERT_TRUE(slot.memory_reset->reset(*slot.finder, true));
+    }
+    EXPECT_EQ(os::thread_fault_count(), faults);
+    EXPECT_EQ(new_looks(), 0u);
+    EXPECT_TRUE(slot.memory_reset->watched());
+    EXPECT_TRUE(slot.is_pristine());
+}
+
+TEST_F(WatchedReset, SeesTheFirstWriteToEveryOtherPage) {
+    for (u64 page = 0; page < pages; ++page) {
+        ASSERT_TRUE(slot.memory_reset->watch());
+        const u64 before = new_looks();
+        const auto hot = slot.memory_reset->hot_pages();
+        const bool is_hot = std::find(hot.begin(), hot.end(), page) != hot.end();
+        run({page});
+        EXPECT_EQ(new_looks() - before, is_hot ? 0u : 1u) << page;
+        EXPECT_EQ(slot.memory_reset->watched().has_value(), is_hot) << page;
+    }
+}
+
+TEST_F(WatchedReset, AllowsAllWhereThereAreManyWrites) {
+    slot.begin();
+    for (u64 page = 0; page < pages; page += 2)
+        write(page);
+    // Whichever way it was allowed, once is enough.
+    for (u64 page = 0; page < pages; ++page)
+        write(page);
+    ASSERT_TRUE(slot.end());
+    EXPECT_TRUE(slot.is_pristine());
+    EXPECT_EQ(new_looks(), 1u);
+}
+
+TEST_F(WatchedReset, LetsTheSystemWriteWhereToldTo) {
+    const int source = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    slot.begin();
+    const std::span<u8> to{slot.memory->base() + 100 * os::page_bytes - 50, 2 * os::page_bytes};
+    EXPECT_EQ(::read(source, to.data(), to.size()), -1);
+    let_system_write(to);
+    EXPECT_EQ(::read(source, to.data(), to.size()), static_cast<ssize_t>(to.size()));
+    close(source);
+    ASSERT_TRUE(slot.end());
+    EXPECT_EQ(new_looks(), 1u);
+    EXPECT_TRUE(slot.is_pristine());
+}
+
+TEST_F(WatchedReset, IsOverInAChildOfFork) {
+    const pid_t child = fork();
+    if (child == 0) {
+        for (const u64 page : {3u, 50u, 7u})
+            run({page});
+        const bool can_again = slot.memory_reset->watch();
+        for (const u64 page : {4u, 51u, 7u})
+            run({page});
+        _exit(can_again && slot.is_pristine() ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    run({7});
+    EXPECT_EQ(new_looks(), 0u) << "but not in its parent";
+    run({3, 50});
+    EXPECT_EQ(new_looks(), 1u);
+}
+
+TEST_F(WatchedReset, AFaultOfAnotherKindIsNotTakenForAWrite) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    EXPECT_EXIT(
+        {
+            slot.begin();
+            void* const page = mmap(
+                nullptr, os::page_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+                [] { return memfd_create("empty", 0); }(), 0);
+            *static_cast<volatile u8*>(page) = 1;
+        },
+        ::testing::KilledBySignal(SIGBUS), "");
+}
+
+TEST(Reset, DoesNotWatchWhatIsTooLargeOrNotLearned) {
+    Slot dropped{4, wasm_page, ResetWay::drop};
+    EXPECT_FALSE(dropped.memory_reset->watch());
+    Slot large{4, MemoryReset::watched_bytes_max + wasm_page, ResetWay::learned};
+    EXPECT_FALSE(large.memory_reset->watch());
+    Slot empty{0, 0, ResetWay::learned};
+    EXPECT_FALSE(empty.memory_reset->watch());
 }
 
 TEST(Reset, LearnsWhereTheSystemTellsAndDropsElsewhere) {

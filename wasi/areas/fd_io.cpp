@@ -58,7 +58,7 @@ Errno fd_read(Call& call, u32 fd, u32 buffers, u32 count, u32 transferred) {
     const Descriptor* const descriptor =
         WRUN_TRY(call.state.descriptors().get(fd, rights::fd_read));
     Buffers list;
-    WRUN_TRY(list.read(call.memory, buffers, count));
+    WRUN_TRY(list.read(call.memory, buffers, count, Buffers::Use::writes));
     WRUN_TRY(call.check(transferred, 4));
     return transfer(call, *descriptor, POLLIN, transferred,
         [&] { return ::readv(descriptor->number(), list.data(), list.count()); });
@@ -68,7 +68,7 @@ Errno fd_pread(Call& call, u32 fd, u32 buffers, u32 count, u64 offset, u32 trans
     const Descriptor* const descriptor =
         WRUN_TRY(seekable(call, fd, rights::fd_read | rights::fd_seek));
     Buffers list;
-    WRUN_TRY(list.read(call.memory, buffers, count));
+    WRUN_TRY(list.read(call.memory, buffers, count, Buffers::Use::writes));
     WRUN_TRY(call.check(transferred, 4));
     const i64 from = WRUN_TRY(file_offset(offset));
     return transfer(call, *descriptor, POLLIN, transferred,
@@ -79,7 +79,7 @@ Errno fd_write(Call& call, u32 fd, u32 buffers, u32 count, u32 transferred) {
     const Descriptor* const descriptor =
         WRUN_TRY(call.state.descriptors().get(fd, rights::fd_write));
     Buffers list;
-    WRUN_TRY(list.read(call.memory, buffers, count));
+    WRUN_TRY(list.read(call.memory, buffers, count, Buffers::Use::reads));
     WRUN_TRY(call.check(transferred, 4));
     return transfer(call, *descriptor, POLLOUT, transferred,
         [&] { return ::writev(descriptor->number(), list.data(), list.count()); });
@@ -89,7 +89,7 @@ Errno fd_pwrite(Call& call, u32 fd, u32 buffers, u32 count, u64 offset, u32 tran
     const Descriptor* const descriptor =
         WRUN_TRY(seekable(call, fd, rights::fd_write | rights::fd_seek));
     Buffers list;
-    WRUN_TRY(list.read(call.memory, buffers, count));
+    WRUN_TRY(list.read(call.memory, buffers, count, Buffers::Use::reads));
     WRUN_TRY(call.check(transferred, 4));
     const i64 to = WRUN_TRY(file_offset(offset));
     return transfer(call, *descriptor, POLLOUT, transferred,

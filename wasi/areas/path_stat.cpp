@@ -64,7 +64,7 @@ Errno path_readlink(
     Call& call, u32 fd, u32 path, u32 path_length, u32 buffer, u32 length, u32 used) {
     const Descriptor* const directory =
         WRUN_TRY(call.state.descriptors().directory(fd, rights::path_readlink));
-    const auto view = call.memory.view(buffer, length);
+    const auto view = call.memory.view_for_system(buffer, length);
     if (!view) return Errno::fault;
     WRUN_TRY(call.check(used, 4));
     const HostFile file = WRUN_TRY(identify(call, *directory, path, path_length, false));

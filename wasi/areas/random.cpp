@@ -8,7 +8,7 @@
 namespace wrun::wasi::areas {
 
 Errno random_get(Call& call, u32 buffer, u32 length) {
-    auto view = call.memory.view(buffer, length);
+    auto view = call.memory.view_for_system(buffer, length);
     if (!view) return Errno::fault;
     // In pieces, so that a signal need not wait for gigabytes.
     constexpr std::size_t piece_bytes = 1u << 20;

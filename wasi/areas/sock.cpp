@@ -45,7 +45,7 @@ Errno sock_recv(
     if ((ri_flags & ~(recv_peek | recv_waitall)) != 0) return Errno::inval;
     const Descriptor* const descriptor = WRUN_TRY(socket(call, fd, rights::fd_read));
     Buffers list;
-    WRUN_TRY(list.read(call.memory, buffers, count));
+    WRUN_TRY(list.read(call.memory, buffers, count, Buffers::Use::writes));
     WRUN_TRY(call.check(transferred, 4));
     WRUN_TRY(call.check(ro_flags, 2));
     msghdr message{};
@@ -65,7 +65,7 @@ Errno sock_send(Call& call, u32 fd, u32 buffers, u32 count, u32 si_flags, u32 tr
     if (si_flags != 0) return Errno::inval;
     const Descriptor* const descriptor = WRUN_TRY(socket(call, fd, rights::fd_write));
     Buffers list;
-    WRUN_TRY(list.read(call.memory, buffers, count));
+    WRUN_TRY(list.read(call.memory, buffers, count, Buffers::Use::reads));
     WRUN_TRY(call.check(transferred, 4));
     msghdr message{};
     message.msg_iov = list.data();
