@@ -180,6 +180,31 @@ TEST_F(PoolTest, SteadyStateTakesNoPageFault) {
     EXPECT_EQ(os::thread_fault_count(), before);
 }
 
+TEST_F(PoolTest, AWrittenTableIsRestoredToWhatTheTemplateHas) {
+    PoolOptions options;
+    options.slots_max = 1;
+    options.spare_slots = 0;
+    open(options);
+    const auto make = [this](const char* number) {
+        return template_of(std::string{R"((module (table $t 3 funcref)
+            (elem (table $t) (i32.const 0) func $f $f)
+            (func $f (result i32) (i32.const )"} +
+                           number + R"())
+            (func (export "spoil") (table.fill $t (i32.const 0) (ref.null func) (i32.const 3)))
+            (func (export "call") (result i32) (call_indirect $t (result i32) (i32.const 1)))))");
+    };
+    const auto first = make("1");
+    const auto second = make("2");
+    for (int i = 0; i < 3; ++i) {
+        for (const auto& of : {first, second}) {
+            for (int again = 0; again < 2; ++again) {
+                EXPECT_EQ(run_once(of, "call"), of == first ? "1" : "2");
+                EXPECT_EQ(run_once(of, "spoil"), "");
+            }
+        }
+    }
+}
+
 /// Two pages are written always, those that `mark` names once.
 const char* const marker = R"((module (memory 16) (data (i32.const 0) "x")
     (func (export "handle")
@@ -271,6 +296,27 @@ TEST_F(WatchedPoolTest, ASlotThatIsBoundAnewStartsOver) {
     auto run = shard->start(other).take();
     EXPECT_FALSE(run.is_watched());
     EXPECT_EQ(call(run, other, "load", {Value::i32(300'000)}), "0");
+}
+
+TEST_F(WatchedPoolTest, WhatADenseMemoryGrowsOverIsSeen) {
+    const auto module = engine::Module::compile(*engine, wat::assemble(R"((module (memory 1 40)
+        (func (export "handle"))
+        (func (export "grow") (param i32) (result i32) (local $last i32)
+            (drop (memory.grow (local.get 0)))
+            (local.set $last (i32.sub (i32.mul (memory.size) (i32.const 65536)) (i32.const 1)))
+            (i32.load8_u (local.get $last))
+            (i32.store8 (local.get $last) (i32.const 7)))))"),
+        {.bounds = engine::Bounds::checked});
+    TemplateOptions options;
+    options.store.memory_bytes_max = u64{40} << 16;
+    of = Template::make(module.value(), linker, options).take().made;
+    for (const u32 pages : {3u, 9u, 5u, 30u}) {
+        ASSERT_NE(runs_until_watched(), not_watched);
+        for (int i = 0; i < 2; ++i) {
+            auto run = shard->start(of).take();
+            EXPECT_EQ(call(run, of, "grow", {Value::i32(pages)}), "0") << pages;
+        }
+    }
 }
 
 TEST_F(WatchedPoolTest, RunsMayBeginWithinEachOther) {
