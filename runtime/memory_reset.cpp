@@ -50,9 +50,7 @@ bool MemoryReset::reset(PageFinder& finder, bool is_quiet) {
         hot_.clear();
         return drop_all().ok();
     }
-    for (const u32 page : hot_)
-        copy_page(page);
-    stats_.pages_copied += hot_.size();
+    copy_hot();
     return true;
 }
 
@@ -116,20 +114,29 @@ Result<void> MemoryReset::drop_all() noexcept {
     return memory_->drop(0, reach_bytes_);
 }
 
-void MemoryReset::copy_page(u32 page) noexcept {
-    const u64 offset = u64{page} * os::page_bytes;
-    u8* const to = memory_->base() + offset;
-    if (offset < image_->bytes()) {
-        std::memcpy(to, image_->data() + offset, os::page_bytes);
-    } else {
-        std::memset(to, 0, os::page_bytes);
+/// Pages in a row at once.
+void MemoryReset::copy_hot() noexcept {
+    const u32* const end = hot_.data() + hot_.size();
+    for (const u32* first = hot_.data(); first != end;) {
+        const u32* last = first + 1;
+        while (last != end && *last == last[-1] + 1)
+            ++last;
+        copy(u64{*first} * os::page_bytes, static_cast<u64>(last - first) * os::page_bytes);
+        first = last;
     }
+    stats_.pages_copied += hot_.size();
 }
 
 void MemoryReset::copy_all() noexcept {
-    std::copy_n(image_->data(), image_->bytes(), memory_->base());
-    std::fill_n(memory_->base() + image_->bytes(), reach_bytes_ - image_->bytes(), u8{0});
+    copy(0, reach_bytes_);
     stats_.pages_copied += reach_bytes_ / os::page_bytes;
+}
+
+void MemoryReset::copy(u64 offset, u64 bytes) noexcept {
+    u8* const to = memory_->base() + offset;
+    const u64 of_image = offset < image_->bytes() ? std::min(image_->bytes() - offset, bytes) : 0;
+    if (of_image != 0) std::memcpy(to, image_->data() + offset, of_image);
+    if (of_image != bytes) std::memset(to + of_image, 0, bytes - of_image);
 }
 
 }  // namespace wrun::runtime

@@ -97,8 +97,9 @@ private:
     [[nodiscard]] bool undo_growth() noexcept;
     [[nodiscard]] Result<void> look(PageFinder& finder);
     [[nodiscard]] Result<void> drop_all() noexcept;
-    void copy_page(u32 page) noexcept;
+    void copy_hot() noexcept;
     void copy_all() noexcept;
+    void copy(u64 offset, u64 bytes) noexcept;
 
     Memory* memory_ = nullptr;
     const MemoryImage* image_ = nullptr;
