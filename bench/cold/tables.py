@@ -76,7 +76,7 @@ def marks(results):
             yield "the same in plain C++: the copy alone {} µs, with `getrusage` {} µs".format(*map(number, floors))
     for handler, cells in results["threads"].items():
         for subject, way in WAYS.items():
-            yield mark(f"two threads at once over one alone, `{handler}`, {way}, p50",
+            yield mark(f"two threads over one alone, `{handler}`, {way}, p50",
                        threads_ratio(cells.get(subject)), THREADS_RATIO, "times")
     for handler in CYCLE_US:
         for subject, way in WAYS.items():

@@ -61,7 +61,7 @@ class Marks(unittest.TestCase):
                      "0.90 µs, wanted ≤ 0.6: miss, 50 % too much",
                      "start + `pages-16` + reset, watched by page faults, p50: not measured",
                      "start + `empty` + reset, watched by writes, p50: not measured",
-                     "two threads at once over one alone, `empty`, watched by page faults, p50: "
+                     "two threads over one alone, `empty`, watched by page faults, p50: "
                      "1.10 times, wanted ≤ 1.15: pass, 4 % to spare",
                      "page faults per cycle, `empty`, watched by page faults: 0 faults, wanted ≤ 0: pass",
                      "page faults per cycle, `pages-4`, watched by page faults: 0.50 faults, wanted ≤ 0: miss",
