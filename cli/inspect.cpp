@@ -110,7 +110,10 @@ struct Inspection {
         return {};
     }
     [[nodiscard]] std::string export_type(const Export& item) const {
-        return describe_import(module, Import{{}, {}, item.kind, item.index});
+        Import same;
+        same.kind = item.kind;
+        same.index = item.index;
+        return describe_import(module, same);
     }
     [[nodiscard]] FuncIndex largest_function() const {
         const auto largest = std::max_element(module.bodies.begin(), module.bodies.end(),

@@ -4,11 +4,13 @@
 // everyone.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "base/items.hpp"
 #include "base/types.hpp"
 #include "decoder/types.hpp"
 
@@ -28,6 +30,7 @@ struct TypeDef {
     enum class Form : u8 { func, struct_, array };
     Form form = Form::func;
     bool is_final = true;
+    u16 reserved = 0;
     u32 group_begin = 0;  // first type index of its recursion group
     u32 group_size = 1;
     u32 super_type = no_super;
@@ -41,12 +44,14 @@ struct Import {
     ByteRange module;
     ByteRange field;
     ExternKind kind = ExternKind::func;
+    std::array<u8, 3> reserved{};
     u32 index = 0;  // in the index space of its kind
 };
 
 struct Export {
     ByteRange field;
     ExternKind kind = ExternKind::func;
+    std::array<u8, 3> reserved{};
     u32 index = 0;
 };
 
@@ -70,7 +75,7 @@ struct Global {
     bool imported = false;
 };
 
-enum class SegmentMode : u8 { active, passive, declarative };
+enum class SegmentMode : u32 { active, passive, declarative };
 
 /// An item of an element segment: a function index, or a constant expression.
 struct ElemItem {
@@ -114,25 +119,25 @@ struct SectionInfo {
 struct Module {
     std::span<const u8> bytes;  // borrowed
 
-    std::vector<TypeDef> types;
-    std::vector<ValType> value_types;
-    std::vector<Import> imports;
-    std::vector<TypeIndex> functions;  // the type of every function, imports first
+    Items<TypeDef> types;
+    Items<ValType> value_types;
+    Items<Import> imports;
+    Items<TypeIndex> functions;  // the type of every function, imports first
     std::vector<Table> tables;
     std::vector<Memory> memories;
     std::vector<Global> globals;
-    std::vector<Export> exports;
+    Items<Export> exports;
     std::optional<FuncIndex> start;
-    std::vector<ElemSegment> elems;
-    std::vector<ElemItem> elem_items;
+    Items<ElemSegment> elems;
+    Items<ElemItem> elem_items;
     std::vector<ByteRange> bodies;  // code entries without their size: locals, then the expression
-    std::vector<DataSegment> data;
+    Items<DataSegment> data;
     std::optional<u32> data_count;
     std::vector<CustomSection> customs;
     std::vector<SectionInfo> sections;
 
     ByteRange name;  // the name section's module name, empty when there is none
-    std::vector<FunctionName> function_names;
+    Items<FunctionName> function_names;
 
     u32 imported_function_count = 0;
     u32 imported_table_count = 0;
@@ -143,7 +148,7 @@ struct Module {
 
     /// Functions that a reference to may exist of: exports, element segments, `ref.func` outside
     /// bodies. Ascending, without doubles. ref.func in a body may name only these (spec: C.refs).
-    std::vector<FuncIndex> escaping_functions;
+    Items<FuncIndex> escaping_functions;
 
     [[nodiscard]] std::string_view text(ByteRange range) const noexcept {
         return {reinterpret_cast<const char*>(bytes.data()) + range.begin, range.size()};

@@ -9,10 +9,10 @@ namespace wrun::decoder {
 namespace {
 
 /// Appends to an index space, whose size meets its bound.
-template <class T>
-Result<u32> append(std::vector<T>& space, T item, u32 max, u32 at) {
+template <class Space>
+Result<u32> append(Space& space, const typename Space::value_type& item, u32 max, u32 at) {
     if (space.size() >= max) return Error{ErrorCode::too_many_items, 0, at};
-    space.push_back(std::move(item));
+    space.push_back(item);
     return static_cast<u32>(space.size() - 1);
 }
 
@@ -80,8 +80,8 @@ Result<Table> read_table(Reader& reader) {
 }
 
 /// The count of a section that defines items of an index space which may hold imports already.
-template <class T>
-Result<u32> read_item_count(Reader& reader, const std::vector<T>& space, u32 max, u32 item_bytes) {
+template <class Space>
+Result<u32> read_item_count(Reader& reader, const Space& space, u32 max, u32 item_bytes) {
     const u32 at = reader.offset();
     const u32 count = WRUN_TRY(reader.count(max, item_bytes));
     if (count > max - space.size()) return Error{ErrorCode::too_many_items, 0, at};

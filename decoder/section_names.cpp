@@ -8,7 +8,7 @@ namespace {
 
 struct Names {
     ByteRange module;
-    std::vector<FunctionName> functions;
+    Items<FunctionName> functions;
 };
 
 Result<void> read_function_names(Reader& reader, Names& names) {

@@ -12,8 +12,8 @@
 
 namespace wrun::engine {
 
-/// A reference without an instance: 0 is null, then come the module's imported functions, then its
-/// escaping ones in escape order.
+/// A reference without an instance: 0 is null, all others are a function's number
+/// (Module::State::no_function) + 1.
 using FrozenReference = u32;
 
 struct FrozenMemory {

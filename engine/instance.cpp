@@ -105,6 +105,11 @@ void Instance::State::use_elem_values() {
     runtime.elems = elem_segments;
 }
 
+void Instance::State::use_data() noexcept {
+    runtime.bytes = decoded().bytes;
+    runtime.data = decoded().data;
+}
+
 void Instance::State::use_dropped_words() noexcept {
     const std::span words{dropped_words};
     const u64 data_words = DroppedSet::word_count(decoded().data.size());
@@ -199,7 +204,7 @@ public:
         const u64 data_words = DroppedSet::word_count(decoded_.data.size());
         state_.dropped_words.resize(data_words + DroppedSet::word_count(decoded_.elems.size()));
         state_.use_dropped_words();
-        state_.runtime.data = module_.data_segments;
+        state_.use_data();
         make_elem_values();
     }
     [[nodiscard]] std::optional<runtime::TrapCode> run_segments() {
@@ -251,19 +256,18 @@ private:
             case ExternKind::tag: break;
         }
     }
-    [[nodiscard]] u64 elem_value(const ElemItem& item) const {
-        if (!item.is_func()) return evaluate(state_, {item.func_or_begin, item.end});
-        return reinterpret_cast<u64>(state_.function_reference(FuncIndex{item.func_or_begin}));
-    }
-    [[nodiscard]] std::span<const ElemItem> items(const ElemSegment& segment) const {
-        return std::span{decoded_.elem_items}.subspan(segment.items_begin, segment.item_count);
+    [[nodiscard]] u64 elem_value(u32 item) const {
+        const u32 number = module_.item_functions[item];
+        if (number != Module::State::no_function) return state_.numbered_reference(number);
+        const ElemItem& expression = decoded_.elem_items[item];
+        return evaluate(state_, {expression.func_or_begin, expression.end});
     }
     /// Active and declarative segments are gone before anybody could read their values.
     void make_elem_values() {
         for (const ElemSegment& segment : decoded_.elems) {
             if (segment.mode != SegmentMode::passive) continue;
-            for (const ElemItem& item : items(segment))
-                state_.elem_values.push_back(elem_value(item));
+            for (u32 i = 0; i < segment.item_count; ++i)
+                state_.elem_values.push_back(elem_value(segment.items_begin + i));
         }
         state_.use_elem_values();
     }
@@ -272,8 +276,8 @@ private:
         const u64 to = evaluate(state_, segment.offset);
         if (!table.contains(to, segment.item_count)) return false;
         runtime::Reference* element = table.to_write(to, segment.item_count).data();
-        for (const ElemItem& item : items(segment))
-            *element++ = elem_value(item);
+        for (u32 i = 0; i < segment.item_count; ++i)
+            *element++ = elem_value(segment.items_begin + i);
         return true;
     }
 

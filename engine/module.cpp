@@ -43,6 +43,20 @@ namespace {
     return order;
 }
 
+[[nodiscard]] Items<u32> item_functions(const wrun::Module& module) {
+    std::vector<u32> numbers(module.functions.size());
+    std::iota(numbers.begin(), numbers.begin() + module.imported_function_count, 0u);
+    for (u32 i = 0; i < module.escaping_functions.size(); ++i) {
+        const FuncIndex func = module.escaping_functions[i];
+        if (!module.is_import(func)) numbers[func.value] = module.imported_function_count + i;
+    }
+    Items<u32> result;
+    result.reserve(module.elem_items.size());
+    for (const ElemItem& item : module.elem_items)
+        result.push_back(item.is_func() ? numbers[item.func_or_begin] : Module::State::no_function);
+    return result;
+}
+
 }  // namespace
 
 Module::Module(std::unique_ptr<State> state) noexcept : state_{std::move(state)} {}
@@ -108,10 +122,8 @@ Result<std::shared_ptr<const Module>> Module::compile(
     const ImageLayout layout = writer.layout();
     state->image =
         WRUN_TRY(Image::publish(std::move(writer), module.imported_function_count, state.get()));
-    for (const DataSegment& segment : module.data) {
-        state->data_segments.push_back(module.slice(segment.bytes));
-    }
-    state->exports_by_name = exports_by_name(module);
+    state->exports_by_name = std::span<const u32>{exports_by_name(module)};
+    state->item_functions = item_functions(module);
 
     CompileStats& stats = state->stats;
     stats.compile_ns = timing.compile_ns;

@@ -64,11 +64,7 @@ void Slot::unbind() noexcept {
 
 runtime::Reference Slot::reference(FrozenReference frozen) const noexcept {
     if (frozen == 0) return 0;
-    const u32 imported = static_cast<u32>(from().imports.size());
-    const u32 position = frozen - 1;
-    const auto* const record = position < imported ? state().imported_functions()[position]
-                                                   : &state().records[position - imported];
-    return reinterpret_cast<runtime::Reference>(record);
+    return state().numbered_reference(frozen - 1);
 }
 
 void Slot::make_imports() {
@@ -143,7 +139,7 @@ Result<void> Slot::make_memories(bool can_look) {
 void Slot::make_segments() {
     state().dropped_words = from().dropped_words;
     state().use_dropped_words();
-    state().runtime.data = state().module_state().data_segments;
+    state().use_data();
     state().elem_values.reserve(from().elem_values.size());
     for (const FrozenReference value : from().elem_values)
         state().elem_values.push_back(reference(value));

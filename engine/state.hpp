@@ -33,9 +33,13 @@ struct Module::State {
     runtime::ContextLayout layout;
     std::vector<u32> type_ids;  // canonical, for each entry of the type section
     std::unique_ptr<Image> image;
-    std::vector<std::span<const u8>> data_segments;
-    std::vector<u32> exports_by_name;  // positions, ordered by name
+    Items<u32> exports_by_name;  // positions, ordered by name
+    Items<u32> item_functions;   // of each element item: a function's number, or `no_function`
     CompileStats stats;
+
+    /// Functions that a reference to may exist of are numbered: imported ones first, then escaping
+    /// ones in escape order.
+    static constexpr u32 no_function = 0xffff'ffff;  // an expression must say it
 
     [[nodiscard]] u32 type_id(FuncIndex func) const noexcept {
         return type_ids[decoded.functions[func.value].value];
@@ -141,6 +145,13 @@ struct Instance::State {
     }
     /// The reference to a function that may escape; an import keeps the exporter's.
     [[nodiscard]] runtime::FuncRecord* function_reference(FuncIndex func) const noexcept;
+    /// Likewise, by its number (Module::State::no_function).
+    [[nodiscard]] runtime::Reference numbered_reference(u32 number) const noexcept {
+        const u32 imported = decoded().imported_function_count;
+        const auto* const record =
+            number < imported ? imported_functions()[number] : &records[number - imported];
+        return reinterpret_cast<runtime::Reference>(record);
+    }
     /// A record for any function of the module, in `room` when it has none of its own.
     [[nodiscard]] runtime::FuncRecord* callable(
         FuncIndex func, runtime::FuncRecord& room) const noexcept;
@@ -149,6 +160,7 @@ struct Instance::State {
     // What has been made is shown to helpers and generated code.
     void use_memories() noexcept;
     void use_tables() noexcept { runtime.tables = tables; }
+    void use_data() noexcept;
     void use_dropped_words() noexcept;
     /// `elem_values` hold the values of passive segments, one after the other.
     void use_elem_values();

@@ -5,7 +5,7 @@
 
 #include <span>
 
-#include "decoder/types.hpp"
+#include "decoder/module.hpp"
 #include "runtime/abi.hpp"
 #include "runtime/memory.hpp"
 #include "runtime/table.hpp"
@@ -40,14 +40,19 @@ struct Instance {
     void* owner = nullptr;  // the engine's instance
     std::span<Memory* const> memories;
     std::span<Table* const> tables;
-    std::span<const std::span<const u8>> data;          // bytes of each data segment
+    std::span<const u8> bytes;                          // the module's
+    std::span<const DataSegment> data;                  // ranges of them
     std::span<const std::span<const Reference>> elems;  // values of each passive element segment
     DroppedSet dropped_data;
     DroppedSet dropped_elems;
 
     /// Contents as they are now: nothing once dropped.
     [[nodiscard]] std::span<const u8> data_segment(u32 segment) const noexcept {
-        return dropped_data.has(segment) ? std::span<const u8>{} : data[segment];
+        if (dropped_data.has(segment)) return {};
+        // A file may have been damaged since it was checked.
+        const auto [begin, end] = data[segment].bytes;
+        if (begin > end || end > bytes.size()) return {};
+        return bytes.subspan(begin, end - begin);
     }
     [[nodiscard]] std::span<const Reference> elem_segment(u32 segment) const noexcept {
         return dropped_elems.has(segment) ? std::span<const Reference>{} : elems[segment];

@@ -22,8 +22,9 @@ constexpr u64 minus_one_32 = 0xffff'ffff;
 class Helpers : public ::testing::Test {
 protected:
     Helpers() {
-        data_[0] = bytes_;
+        data_[0].bytes = {0, static_cast<u32>(bytes_.size())};
         elems_[0] = values_;
+        guest_.instance.bytes = bytes_;
         guest_.instance.data = data_;
         guest_.instance.elems = elems_;
     }
@@ -49,9 +50,17 @@ protected:
     Guest guest_;
     std::array<u8, 4> bytes_ = {1, 2, 3, 4};
     std::array<Reference, 3> values_ = {11, 12, 13};
-    std::array<std::span<const u8>, 1> data_;
+    std::array<DataSegment, 1> data_;
     std::array<std::span<const Reference>, 1> elems_;
 };
+
+TEST_F(Helpers, ADamagedRangeOfASegmentIsEmpty) {
+    for (const ByteRange range : {ByteRange{0, 5}, {3, 2}, {0xffff'fff0, 0xffff'fff4}}) {
+        data_[0].bytes = range;
+        EXPECT_EQ(status(Helper::memory_init, {0, 0, 1}, {0, 0}), memory_trap);
+        EXPECT_EQ(status(Helper::memory_init, {0, 0, 0}, {0, 0}), 0u);
+    }
+}
 
 TEST_F(Helpers, MemoryGrowAnswersTheSizeBeforeOrMinusOne) {
     EXPECT_EQ(help(Helper::memory_grow, {1}, {0, 0}).value(), 1u);

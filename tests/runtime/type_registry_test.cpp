@@ -30,10 +30,10 @@ Module module_of(const std::vector<std::vector<Signature>>& groups) {
             def.param_count = static_cast<u32>(signature.params.size());
             def.result_count = static_cast<u32>(signature.results.size());
             module.types.push_back(def);
-            module.value_types.insert(
-                module.value_types.end(), signature.params.begin(), signature.params.end());
-            module.value_types.insert(
-                module.value_types.end(), signature.results.begin(), signature.results.end());
+            for (const ValType param : signature.params)
+                module.value_types.push_back(param);
+            for (const ValType result : signature.results)
+                module.value_types.push_back(result);
         }
     }
     return module;

@@ -10,11 +10,12 @@ namespace {
 
 /// Types 0 [] → [], 1 a subtype of 0, 2 unrelated, 3 a struct, 4 an array.
 Module module_with_types() {
+    std::vector<TypeDef> types(5);
+    types[1].super_type = 0;
+    types[3].form = TypeDef::Form::struct_;
+    types[4].form = TypeDef::Form::array;
     Module module;
-    module.types.resize(5);
-    module.types[1].super_type = 0;
-    module.types[3].form = TypeDef::Form::struct_;
-    module.types[4].form = TypeDef::Form::array;
+    module.types = std::span<const TypeDef>{types};
     return module;
 }
 
