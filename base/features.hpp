@@ -26,6 +26,11 @@ public:
         return *this;
     }
     [[nodiscard]] constexpr u32 bits() const noexcept { return bits_; }
+    [[nodiscard]] static constexpr FeatureSet from_bits(u32 bits) noexcept {
+        FeatureSet result;
+        result.bits_ = bits;
+        return result;
+    }
     constexpr bool operator==(const FeatureSet&) const = default;
 
 private:

@@ -60,6 +60,16 @@ void MappedRegion::check_range(u64 offset, u64 bytes) const noexcept {
     WRUN_CHECK(offset <= size_ && bytes <= size_ - offset);
 }
 
+void MappedRegion::populate(u64 offset, u64 bytes, bool for_writing) noexcept {
+    // By number: they came with Linux 5.14, and not with every header.
+    constexpr int populate_read = 22;
+    constexpr int populate_write = 23;
+    const u64 size = round_up_to_page(bytes);
+    check_range(offset, size);
+    if (size == 0) return;
+    (void)madvise(data_ + offset, size, for_writing ? populate_write : populate_read);
+}
+
 Result<void> MappedRegion::make_writable(u64 offset, u64 bytes) noexcept {
     check_range(offset, bytes);
     if (bytes == 0) return {};
@@ -70,18 +80,18 @@ Result<void> MappedRegion::make_writable(u64 offset, u64 bytes) noexcept {
 }
 
 Result<void> MappedRegion::replace(
-    u64 offset, u64 bytes, int protection, int flags, int file) noexcept {
+    u64 offset, u64 bytes, int protection, int flags, int file, u64 file_offset) noexcept {
     check_range(offset, bytes);
     if (bytes == 0) return {};
-    if (mmap(data_ + offset, bytes, protection, MAP_PRIVATE | MAP_FIXED | flags, file, 0) ==
-        MAP_FAILED) {
+    if (mmap(data_ + offset, bytes, protection, MAP_PRIVATE | MAP_FIXED | flags, file,
+            static_cast<off_t>(file_offset)) == MAP_FAILED) {
         return out_of_memory();
     }
     return {};
 }
 
-Result<void> MappedRegion::map_private(u64 offset, u64 bytes, int file) noexcept {
-    return replace(offset, bytes, PROT_READ | PROT_WRITE, 0, file);
+Result<void> MappedRegion::map_private(u64 offset, u64 bytes, int file, u64 file_offset) noexcept {
+    return replace(offset, bytes, PROT_READ | PROT_WRITE, 0, file, file_offset);
 }
 
 Result<void> MappedRegion::map_zeros(u64 offset, u64 bytes) noexcept {

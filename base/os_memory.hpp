@@ -28,11 +28,19 @@ public:
     /// The first `bytes` of an open file, for reading.
     [[nodiscard]] static Result<MappedRegion> map_for_reading(int file, u64 bytes) noexcept;
 
+    /// Has the pages of [offset, offset + bytes) at hand at once, where the system can: each would
+    /// otherwise be a fault of its own.
+    void populate(u64 offset, u64 bytes, bool for_writing) noexcept;
     /// Opens [offset, offset + bytes) for reading and writing; both are multiples of a page.
     [[nodiscard]] Result<void> make_writable(u64 offset, u64 bytes) noexcept;
     /// Replaces [offset, offset + bytes) by a private copy of a file's first bytes, readable and
     /// writable; both are multiples of a page. What was there is gone.
-    [[nodiscard]] Result<void> map_private(u64 offset, u64 bytes, int file) noexcept;
+    [[nodiscard]] Result<void> map_private(u64 offset, u64 bytes, int file) noexcept {
+        return map_private(offset, bytes, file, 0);
+    }
+    /// Likewise from `file_offset` on, a multiple of a page.
+    [[nodiscard]] Result<void> map_private(
+        u64 offset, u64 bytes, int file, u64 file_offset) noexcept;
     /// Replaces [offset, offset + bytes) by zeros, readable and writable.
     [[nodiscard]] Result<void> map_zeros(u64 offset, u64 bytes) noexcept;
     /// Makes [offset, offset + bytes) what reserve() gave: no access, no memory.
@@ -51,7 +59,7 @@ private:
     [[nodiscard]] static Result<MappedRegion> map(
         u64 bytes, int protection, int flags, int file) noexcept;
     [[nodiscard]] Result<void> replace(
-        u64 offset, u64 bytes, int protection, int flags, int file) noexcept;
+        u64 offset, u64 bytes, int protection, int flags, int file, u64 file_offset = 0) noexcept;
     void check_range(u64 offset, u64 bytes) const noexcept;
 
     u8* data_ = nullptr;

@@ -7,7 +7,9 @@
 
 namespace wrun {
 
-bool sha256_ni_is_there() noexcept {
+namespace {
+
+[[nodiscard]] bool detected() noexcept {
     constexpr unsigned sha_bit = 1u << 29;
     unsigned eax = 0;
     unsigned ebx = 0;
@@ -16,6 +18,14 @@ bool sha256_ni_is_there() noexcept {
     if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0 || (ebx & sha_bit) == 0) return false;
     __builtin_cpu_init();
     return __builtin_cpu_supports("sse4.1") != 0 && __builtin_cpu_supports("ssse3") != 0;
+}
+
+}  // namespace
+
+bool sha256_ni_is_there() noexcept {
+    // In a virtual machine each CPUID takes microseconds.
+    static const bool is_there = detected();
+    return is_there;
 }
 
 [[gnu::target("sha,sse4.1,ssse3")]] void sha256_compress_ni(

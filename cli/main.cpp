@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "cli/artifacts.hpp"
 #include "cli/bench.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/inspect.hpp"
@@ -21,6 +22,8 @@ int dispatch(const Options& options) {
     if (const auto* const chosen = std::get_if<ValidateOptions>(&options)) return validate(*chosen);
     if (const auto* const chosen = std::get_if<InspectOptions>(&options)) return inspect(*chosen);
     if (const auto* const chosen = std::get_if<ObjdumpOptions>(&options)) return objdump(*chosen);
+    if (const auto* const chosen = std::get_if<CompileOptions>(&options)) return compile(*chosen);
+    if (const auto* const chosen = std::get_if<VerifyOptions>(&options)) return verify(*chosen);
     return std::get<Finished>(options).exit_code;
 }
 

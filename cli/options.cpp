@@ -33,7 +33,9 @@ constexpr const char* run_usage =
     "       wrun validate MODULE…\n"
     "       wrun inspect [--json] MODULE\n"
     "       wrun bench [OPTIONS] MODULE [ARGUMENTS…]\n"
-    "       wrun objdump [OPTIONS] MODULE\n\n"
+    "       wrun objdump [OPTIONS] MODULE\n"
+    "       wrun compile [-o FILE] MODULE\n"
+    "       wrun verify ARTIFACT…\n\n"
     "MODULE is a WebAssembly file, or - for standard input. What follows it belongs to the "
     "program.\n";
 
@@ -129,6 +131,8 @@ void describe_run(CLI::App& app, RawOptions& raw, RunOptions& options) {
     app.footer(run_footer);
     app.set_version_flag("--version", "wrun " WRUN_VERSION);
     describe_program(app, raw, options);
+    app.add_flag("--allow-precompiled", options.allow_precompiled,
+        "Run MODULE even if it is an artifact, and trust its machine code");
     app.add_flag("--stats", options.stats, "Print times of each phase and sizes to standard error");
 }
 
@@ -271,6 +275,40 @@ constexpr const char* objdump_footer =
     "Exit code: 1 when the module cannot be loaded, is not valid, or has no such function; 2 for\n"
     "wrong usage.\n";
 
+Options parse_compile(const std::vector<std::string>& arguments) {
+    CompileOptions options;
+    CLI::App app;
+    app.formatter(std::make_shared<HelpText>(
+        "Usage: wrun compile [-o FILE] MODULE\n\nCompiles a module to a file that starts at once: "
+        "`wrun run --allow-precompiled FILE`.\nIt is for this build of wrun and for CPUs like this "
+        "one.\n"));
+    app.add_option("MODULE", options.module, "A WebAssembly file, or - for standard input")
+        ->type_name("")
+        ->required();
+    app.add_option("-o,--output", options.output,
+           "The file to write; beside the module, as NAME.wrun, unless told")
+        ->type_name("FILE");
+    describe_bounds(app, options.bounds);
+    if (const auto finished = read(app, arguments)) return *finished;
+    if (options.module == "-" && !options.output)
+        return wrong_usage("a module from standard input has no name: say -o FILE");
+    return options;
+}
+
+Options parse_verify(const std::vector<std::string>& arguments) {
+    VerifyOptions options;
+    CLI::App app;
+    app.formatter(std::make_shared<HelpText>(
+        "Usage: wrun verify ARTIFACT…\n\nChecks files of `wrun compile` whole: each checksum, and "
+        "all but the machine code against\nthe module inside. Says nothing about who made "
+        "them.\n"));
+    app.add_option("ARTIFACT", options.artifacts, "Files of `wrun compile`")
+        ->type_name("")
+        ->required();
+    if (const auto finished = read(app, arguments)) return *finished;
+    return options;
+}
+
 Options parse_objdump(const std::vector<std::string>& arguments) {
     ObjdumpOptions options;
     CLI::App app;
@@ -302,12 +340,14 @@ Options parse_options(int argc, const char* const* argv) {
     std::vector<std::string> arguments{argv + std::min(argc, 1), argv + argc};
     const std::string command = arguments.empty() ? "" : arguments[0];
     if (command == "run" || command == "bench" || command == "validate" || command == "inspect" ||
-        command == "objdump")
+        command == "objdump" || command == "compile" || command == "verify")
         arguments.erase(arguments.begin());
     if (command == "bench") return parse_bench(arguments);
     if (command == "validate") return parse_validate(arguments);
     if (command == "inspect") return parse_inspect(arguments);
     if (command == "objdump") return parse_objdump(arguments);
+    if (command == "compile") return parse_compile(arguments);
+    if (command == "verify") return parse_verify(arguments);
     return parse_run(arguments);
 }
 

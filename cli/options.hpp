@@ -24,6 +24,17 @@ struct RunOptions {
     std::optional<u32> stack_bytes;
     engine::Bounds bounds = engine::Bounds::guard;
     bool stats = false;
+    bool allow_precompiled = false;  // the module may be an artifact
+};
+
+struct CompileOptions {
+    std::string module;
+    std::optional<std::string> output;  // beside the module unless told
+    engine::Bounds bounds = engine::Bounds::guard;
+};
+
+struct VerifyOptions {
+    std::vector<std::string> artifacts;
 };
 
 struct BenchOptions {
@@ -62,7 +73,7 @@ struct Finished {
 };
 
 using Options = std::variant<RunOptions, BenchOptions, ValidateOptions, InspectOptions,
-    ObjdumpOptions, Finished>;
+    ObjdumpOptions, CompileOptions, VerifyOptions, Finished>;
 
 [[nodiscard]] Options parse_options(int argc, const char* const* argv);
 

@@ -6,12 +6,14 @@
 #include <optional>
 
 #include "base/errors.hpp"
+#include "cli/artifacts.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/load.hpp"
 #include "cli/message.hpp"
 #include "cli/program.hpp"
 #include "cli/report.hpp"
 #include "cli/values.hpp"
+#include "engine/artifact.hpp"
 #include "wasi/preview1.hpp"
 
 namespace wrun::cli {
@@ -30,6 +32,8 @@ public:
 private:
     int fail(Error error) const { return cli::fail(describe_failure(options_.module, error)); }
 
+    [[nodiscard]] std::optional<int> load_module(engine::Engine& engine);
+    [[nodiscard]] std::optional<int> load_precompiled(engine::Engine& engine, os::File file);
     [[nodiscard]] int run_program(Store& store, const engine::Linker& linker);
     [[nodiscard]] int print(const std::vector<Value>& results) const;
     void report_stats() const;
@@ -48,6 +52,42 @@ int Run::print(const std::vector<Value>& results) const {
         std::fflush(stdout) == 0)
         return exit_code::success;
     return cli::fail(std::string{"cannot write the results: "} + std::strerror(errno));
+}
+
+std::optional<int> Run::load_precompiled(engine::Engine& engine, os::File file) {
+    if (!options_.allow_precompiled) {
+        return cli::fail(
+            printable(options_.module, 500) +
+            ": this is compiled already: machine code, which no sandbox holds if somebody else "
+            "made or changed it.\nRun the WebAssembly file that it was made from, or, if you trust "
+            "it as you trust a program, say --allow-precompiled");
+    }
+    auto module = engine::load_foreign_artifact(engine, std::move(file));
+    if (!module.ok()) return fail(module.error());
+    module_ = std::move(module).take();
+    phases_.read_ns = watch_.lap();
+    return std::nullopt;
+}
+
+/// The module, from wherever it is had quickest; else an exit code.
+std::optional<int> Run::load_module(engine::Engine& engine) {
+    if (auto artifact = open_artifact(options_.module))
+        return load_precompiled(engine, std::move(*artifact));
+    std::string why;
+    std::optional<std::vector<u8>> bytes = load(options_.module, why);
+    if (!bytes) return cli::fail(why);
+    phases_.read_ns = watch_.lap();
+    auto module = engine::Module::compile(engine, std::move(*bytes), {options_.bounds});
+    if (!module.ok()) return fail(module.error());
+    module_ = std::move(module).take();
+    if (says(Level::info)) {
+        const engine::CompileStats& stats = module_->stats();
+        say(Level::info, printable(options_.module, 500) + ": compiled " +
+                             std::to_string(stats.functions) + " functions, " +
+                             describe_bytes(stats.code_section_bytes) + " to " +
+                             describe_bytes(stats.machine_code_bytes));
+    }
+    return std::nullopt;
 }
 
 int Run::run_program(Store& store, const engine::Linker& linker) {
@@ -74,11 +114,6 @@ int Run::operator()(std::array<int, 3> streams) {
     if (!granted.state) return cli::fail(granted.error);
     phases_.start_ns = watch_.lap();
 
-    std::string why;
-    std::optional<std::vector<u8>> bytes = load(options_.module, why);
-    if (!bytes) return cli::fail(why);
-    phases_.read_ns = watch_.lap();
-
     Result<std::unique_ptr<engine::Engine>> engine = engine::Engine::make({});
     if (!engine.ok()) return cli::fail("cannot start: " + describe(engine.error()));
     engine::Linker linker;
@@ -86,17 +121,7 @@ int Run::operator()(std::array<int, 3> streams) {
         return fail(defined.error());
     phases_.prepare_ns = watch_.lap();
 
-    Result<std::shared_ptr<const engine::Module>> module =
-        engine::Module::compile(*engine.value(), std::move(*bytes), {options_.bounds});
-    if (!module.ok()) return fail(module.error());
-    module_ = std::move(module).take();
-    if (says(Level::info)) {
-        const engine::CompileStats& stats = module_->stats();
-        say(Level::info, printable(options_.module, 500) + ": compiled " +
-                             std::to_string(stats.functions) + " functions, " +
-                             describe_bytes(stats.code_section_bytes) + " to " +
-                             describe_bytes(stats.machine_code_bytes));
-    }
+    if (const std::optional<int> failed = load_module(*engine.value())) return *failed;
     static_cast<void>(watch_.lap());  // the engine has measured its phases itself
 
     Result<std::unique_ptr<Store>> store =

@@ -240,10 +240,10 @@ public:
     [[nodiscard]] std::span<const u8> code(FuncIndex func) const noexcept;
 
     struct State;
+    explicit Module(std::unique_ptr<State> state) noexcept;
     [[nodiscard]] const State& state() const noexcept { return *state_; }
 
 private:
-    explicit Module(std::unique_ptr<State> state) noexcept;
     std::unique_ptr<State> state_;
 };
 

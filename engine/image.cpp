@@ -70,8 +70,23 @@ Result<std::unique_ptr<Image>> Image::publish(
         .row_count = layout.row_count,
         .imported_function_count = imported_function_count,
     };
-    if (base != nullptr) runtime::register_image(image->view_, owner);
+    image->show(owner);
     return image;
+}
+
+Result<std::unique_ptr<Image>> Image::map(
+    int file, u64 offset, const runtime::CodeImage& view, const void* owner) {
+    std::unique_ptr<Image> image{new Image};
+    image->region_ =
+        WRUN_TRY(runtime::CodeRegion::map(file, offset, std::span{view.code, view.code_bytes}));
+    image->view_ = view;
+    image->view_.code = image->region_.data();
+    image->show(owner);
+    return image;
+}
+
+void Image::show(const void* owner) {
+    if (region_.data() != nullptr) runtime::register_image(view_, owner);
 }
 
 Image::~Image() {

@@ -54,6 +54,10 @@ public:
     /// `owner` is what backtraces will find at the image's addresses.
     [[nodiscard]] static Result<std::unique_ptr<Image>> publish(
         ImageWriter writer, u32 imported_function_count, const void* owner);
+    /// Of an artifact: code from its file into the range; the tables stay where `view` says, and
+    /// live as long as the image.
+    [[nodiscard]] static Result<std::unique_ptr<Image>> map(
+        int file, u64 offset, const runtime::CodeImage& view, const void* owner);
     ~Image();
     Image(const Image&) = delete;
     Image& operator=(const Image&) = delete;
@@ -67,6 +71,8 @@ public:
 
 private:
     Image() = default;
+    void show(const void* owner);
+
     runtime::CodeRegion region_;
     runtime::CodeImage view_{};
 };

@@ -1,5 +1,6 @@
 // Instantiation (spec: §4.5.4): imports, allocation, globals, segments, start, in this order. What
 // a trap leaves behind in other instances' tables and memories stays.
+#include <algorithm>
 #include <cstring>
 
 #include "engine/const_expr.hpp"
@@ -9,6 +10,7 @@
 
 namespace wrun::engine {
 
+using runtime::Context;
 using runtime::DroppedSet;
 using runtime::FuncRecord;
 using runtime::Memory;
@@ -37,14 +39,13 @@ FuncRecord* Instance::State::function_reference(FuncIndex func) const noexcept {
 
 FuncRecord Instance::State::make_record(FuncIndex func) const noexcept {
     if (decoded().is_import(func)) return *imported_functions()[func.value];
-    const u32 type_id = module_state().type_id(func);
-    const auto& type = store->state().engine->state().types[type_id];
+    const u32 type = decoded().functions[func.value].value;
     return {
         .code = module_state().image->entry(func.value - decoded().imported_function_count),
         .context = &block.context(),
-        .type_id = type_id,
+        .type_id = module_state().type_ids[type],
         .func_index = func.value,
-        .stack_arg_slots = static_cast<u16>(type.stack_arg_slots),
+        .stack_arg_slots = module_state().stack_arg_slots[type],
         .flags = 0,
         .reserved = 0,
     };
@@ -155,12 +156,31 @@ public:
         context.results = store_.state().stack.results();
         context.stack_limit = store_.state().stack.limit();
     }
+    /// A module of Go has thousands of both these and of table entries, so what is the same for all
+    /// is looked up before.
     void make_records() {
-        state_.records.reserve(decoded_.escaping_functions.size());
+        const runtime::CodeImage& image = module_.image->view();
+        const u32 imported = decoded_.imported_function_count;
+        Context* const context = &state_.block.context();
+        std::vector<FuncRecord>& records = state_.records;
+        records.reserve(decoded_.escaping_functions.size());
         for (const FuncIndex func : decoded_.escaping_functions) {
-            state_.records.push_back(state_.make_record(func));
+            if (func.value < imported) {
+                records.push_back(*state_.imported_functions()[func.value]);
+                continue;
+            }
+            const u32 type = decoded_.functions[func.value].value;
+            records.push_back({
+                .code = image.code + image.functions[func.value - imported].code_begin,
+                .context = context,
+                .type_id = module_.type_ids[type],
+                .func_index = func.value,
+                .stack_arg_slots = module_.stack_arg_slots[type],
+                .flags = 0,
+                .reserved = 0,
+            });
         }
-        state_.block.context().records = state_.records.data();
+        context->records = records.data();
     }
     void make_globals() {
         auto* const cells = state_.block.at<u8>(module_.layout.globals);
@@ -207,7 +227,20 @@ public:
         state_.use_data();
         make_elem_values();
     }
-    [[nodiscard]] std::optional<runtime::TrapCode> run_segments() {
+    [[nodiscard]] Result<std::optional<runtime::TrapCode>> run_segments() {
+        if (const auto trap = run_elem_segments()) return trap;
+        if (!module_.start_image) return run_data_segments();
+        WRUN_TRY(map_start_image());
+        return std::optional<runtime::TrapCode>{};
+    }
+    [[nodiscard]] Result<Outcome> run_start() {
+        if (!decoded_.start) return Outcome{Returned{}};
+        FuncRecord room{};
+        return run_function(store_, *state_.callable(*decoded_.start, room), {});
+    }
+
+private:
+    [[nodiscard]] std::optional<runtime::TrapCode> run_elem_segments() {
         for (u32 i = 0; i < decoded_.elems.size(); ++i) {
             const ElemSegment& segment = decoded_.elems[i];
             if (segment.mode == SegmentMode::passive) continue;
@@ -216,6 +249,9 @@ public:
             }
             state_.runtime.dropped_elems.add(i);
         }
+        return std::nullopt;
+    }
+    [[nodiscard]] std::optional<runtime::TrapCode> run_data_segments() {
         for (u32 i = 0; i < decoded_.data.size(); ++i) {
             const DataSegment& segment = decoded_.data[i];
             if (segment.mode != SegmentMode::active) continue;
@@ -228,13 +264,17 @@ public:
         }
         return std::nullopt;
     }
-    [[nodiscard]] Result<Outcome> run_start() {
-        if (!decoded_.start) return Outcome{Returned{}};
-        FuncRecord room{};
-        return run_function(store_, *state_.callable(*decoded_.start, room), {});
+    /// What all active data segments would leave, with as many copies as the guest writes pages.
+    [[nodiscard]] Result<void> map_start_image() {
+        const MappedStartImage& image = *module_.start_image;
+        const int file = module_.artifact_file.number();
+        for (const ImageRun& run : image.runs) {
+            WRUN_TRY(state_.own_memories[run.memory]->map_pages(
+                run.begin, run.bytes, file, image.file_offset + run.offset));
+        }
+        std::copy(image.segments.begin(), image.segments.end(), state_.dropped_words.begin());
+        return {};
     }
-
-private:
     void place(const Import& import, const Extern& item) {
         const runtime::ContextLayout& layout = module_.layout;
         switch (import.kind) {
@@ -275,9 +315,18 @@ private:
         Table& table = *state_.tables[segment.table.value];
         const u64 to = evaluate(state_, segment.offset);
         if (!table.contains(to, segment.item_count)) return false;
+        table.expect_writes(to, segment.item_count);
         runtime::Reference* element = table.to_write(to, segment.item_count).data();
-        for (u32 i = 0; i < segment.item_count; ++i)
-            *element++ = elem_value(segment.items_begin + i);
+        const u32 imported = decoded_.imported_function_count;
+        const FuncRecord* const records = state_.records.data();
+        const u32 end = segment.items_begin + segment.item_count;
+        for (u32 item = segment.items_begin; item < end; ++item) {
+            const u32 number = module_.item_functions[item];
+            const bool is_own = number >= imported && number != Module::State::no_function;
+            *element++ = is_own
+                             ? reinterpret_cast<runtime::Reference>(records + (number - imported))
+                             : elem_value(item);
+        }
         return true;
     }
 
@@ -311,7 +360,7 @@ Result<Store::Instantiated> Store::instantiate(
     // From here on others may refer to it, whatever becomes of it.
     ++state_->made;
     Instance* const made = state_->instances.emplace_back(std::move(instance)).get();
-    if (const auto code = steps.run_segments()) {
+    if (const auto code = WRUN_TRY(steps.run_segments())) {
         Trap trap;
         trap.code = *code;
         return Instantiated{nullptr, std::move(trap)};

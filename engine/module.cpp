@@ -34,16 +34,18 @@ namespace {
     return result;
 }
 
-[[nodiscard]] std::vector<u32> exports_by_name(const wrun::Module& module) {
+}  // namespace
+
+Items<u32> exports_by_name(const wrun::Module& module) {
     std::vector<u32> order(module.exports.size());
     std::iota(order.begin(), order.end(), 0u);
     std::sort(order.begin(), order.end(), [&](u32 left, u32 right) {
         return module.text(module.exports[left].field) < module.text(module.exports[right].field);
     });
-    return order;
+    return std::span<const u32>{order};
 }
 
-[[nodiscard]] Items<u32> item_functions(const wrun::Module& module) {
+Items<u32> item_functions(const wrun::Module& module) {
     std::vector<u32> numbers(module.functions.size());
     std::iota(numbers.begin(), numbers.begin() + module.imported_function_count, 0u);
     for (u32 i = 0; i < module.escaping_functions.size(); ++i) {
@@ -56,8 +58,6 @@ namespace {
         result.push_back(item.is_func() ? numbers[item.func_or_begin] : Module::State::no_function);
     return result;
 }
-
-}  // namespace
 
 Module::Module(std::unique_ptr<State> state) noexcept : state_{std::move(state)} {}
 Module::~Module() = default;
@@ -114,7 +114,7 @@ Result<std::shared_ptr<const Module>> Module::compile(
     state->stats.decode_ns = os::monotonic_ns() - begin_ns;
 
     state->layout = WRUN_TRY(runtime::context_layout(module));
-    state->type_ids = WRUN_TRY(engine.state().types.add_module(module));
+    WRUN_TRY(state->register_types());
     PipelineStats timing;
     ImageWriter writer = WRUN_TRY(compile_functions(
         module, state->layout, pipeline_options(engine.options(), options), timing));
@@ -122,7 +122,7 @@ Result<std::shared_ptr<const Module>> Module::compile(
     const ImageLayout layout = writer.layout();
     state->image =
         WRUN_TRY(Image::publish(std::move(writer), module.imported_function_count, state.get()));
-    state->exports_by_name = std::span<const u32>{exports_by_name(module)};
+    state->exports_by_name = exports_by_name(module);
     state->item_functions = item_functions(module);
 
     CompileStats& stats = state->stats;
@@ -135,7 +135,15 @@ Result<std::shared_ptr<const Module>> Module::compile(
     stats.trap_table_bytes = u64{layout.row_count} * sizeof(runtime::TrapRow);
     stats.functions = layout.function_count;
     stats.threads = timing.threads;
-    return std::shared_ptr<const Module>{new Module{std::move(state)}};
+    return std::make_shared<const Module>(std::move(state));
+}
+
+Result<void> Module::State::register_types() {
+    type_ids = WRUN_TRY(engine->state().types.add_module(decoded));
+    stack_arg_slots.reserve(type_ids.size());
+    for (const u32 id : type_ids)
+        stack_arg_slots.push_back(static_cast<u16>(engine->state().types[id].stack_arg_slots));
+    return {};
 }
 
 const Export* Module::State::find_export(std::string_view name) const noexcept {

@@ -11,6 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "base/os_file.hpp"
+#include "base/os_memory.hpp"
+#include "engine/artifact_format.hpp"
 #include "engine/engine.hpp"
 #include "engine/image.hpp"
 #include "runtime/entry.hpp"
@@ -25,14 +28,29 @@ struct Engine::State {
     runtime::TypeRegistry types;
 };
 
+/// Where an artifact has the pages that the module's own memories begin with, and which data
+/// segments are in them.
+struct MappedStartImage {
+    std::span<const ImageRun> runs;
+    std::span<const u64> segments;
+    u64 file_offset = 0;
+};
+
 struct Module::State {
+    // Of a module that was compiled here, its bytes; of one from an artifact, the file. All below
+    // borrows from one of them.
+    std::vector<u8> bytes;
+    os::File artifact_file;
+    os::MappedRegion artifact;
+
     Engine* engine = nullptr;
     ModuleOptions options;
-    std::vector<u8> bytes;
-    wrun::Module decoded;  // borrows `bytes`
+    wrun::Module decoded;
     runtime::ContextLayout layout;
-    std::vector<u32> type_ids;  // canonical, for each entry of the type section
+    std::vector<u32> type_ids;         // canonical, for each entry of the type section
+    std::vector<u16> stack_arg_slots;  // likewise: what a callee pops
     std::unique_ptr<Image> image;
+    std::optional<MappedStartImage> start_image;
     Items<u32> exports_by_name;  // positions, ordered by name
     Items<u32> item_functions;   // of each element item: a function's number, or `no_function`
     CompileStats stats;
@@ -41,6 +59,8 @@ struct Module::State {
     /// ones in escape order.
     static constexpr u32 no_function = 0xffff'ffff;  // an expression must say it
 
+    /// Fills type_ids and what follows from them, once the module is there.
+    [[nodiscard]] Result<void> register_types();
     [[nodiscard]] u32 type_id(FuncIndex func) const noexcept {
         return type_ids[decoded.functions[func.value].value];
     }
@@ -202,6 +222,10 @@ void fill_context(Instance::State& state, Instance* instance) noexcept;
 [[nodiscard]] inline Instance* instance_of(const runtime::Context* context) noexcept {
     return static_cast<Instance*>(context->instance->owner);
 }
+
+// Of a module that is valid: what Module::State keeps under these names.
+[[nodiscard]] Items<u32> exports_by_name(const wrun::Module& module);
+[[nodiscard]] Items<u32> item_functions(const wrun::Module& module);
 
 /// A canonical type as the embedder sees it.
 [[nodiscard]] FuncType func_type(const runtime::CanonicalType& type);

@@ -126,8 +126,9 @@ Result<std::shared_ptr<const Template>> Template::State::make_dense() const {
     auto state = std::make_unique<State>();
     static_cast<FrozenInstance&>(*state) = *this;
     state->options = options;
+    const auto bytes = module->decoded().bytes;
     state->module = WRUN_TRY(Module::compile(
-        module->engine(), module->state().bytes, ModuleOptions{.bounds = Bounds::checked}));
+        module->engine(), {bytes.begin(), bytes.end()}, ModuleOptions{.bounds = Bounds::checked}));
     const wrun::Module& decoded = state->module->decoded();
     for (runtime::FuncRecord& record : state->records) {
         if (decoded.is_import(FuncIndex{record.func_index})) continue;

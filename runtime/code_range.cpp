@@ -73,9 +73,10 @@ void retire(u64 begin, u64 bytes) noexcept {
     if (result != MAP_FAILED) give_back(begin, bytes);
 }
 
-[[nodiscard]] bool map_file(u64 begin, u64 bytes, int protection, int file, u64 offset) noexcept {
-    return bytes == 0 || mmap(pointer_at<void>(begin), bytes, protection, MAP_SHARED | MAP_FIXED,
-                             file, static_cast<off_t>(offset)) != MAP_FAILED;
+[[nodiscard]] bool map_file(
+    u64 begin, u64 bytes, int protection, int file, u64 offset, int sharing = MAP_SHARED) noexcept {
+    return bytes == 0 || mmap(pointer_at<void>(begin), bytes, protection, sharing | MAP_FIXED, file,
+                             static_cast<off_t>(offset)) != MAP_FAILED;
 }
 
 }  // namespace
@@ -114,6 +115,21 @@ CodeRegion::~CodeRegion() {
     if (data_ == nullptr) return;
     const u64 begin = reinterpret_cast<u64>(data_);
     retire(begin, size_);
+}
+
+Result<CodeRegion> CodeRegion::map(int file, u64 offset, std::span<const u8> bytes) {
+    const u64 size = os::round_up_to_page(bytes.size());
+    if (size == 0) return CodeRegion{};
+    const u64 begin = take(size);
+    if (begin == 0) return Error{ErrorCode::code_too_large};
+    if (map_file(begin, size, PROT_READ | PROT_EXEC, file, offset, MAP_PRIVATE)) {
+        return CodeRegion{pointer_at<const u8>(begin), size};
+    }
+    // A file system may be mounted so that nothing in it is executed.
+    retire(begin, size);
+    CodeWriter writer = WRUN_TRY(CodeWriter::make(size));
+    WRUN_TRY(writer.write(0, bytes));
+    return std::move(writer).publish(size);
 }
 
 // ---- CodeWriter --------------------------------------------------------------------------------

@@ -39,6 +39,10 @@ public:
     [[nodiscard]] const u8* data() const noexcept { return data_; }
     [[nodiscard]] u64 size() const noexcept { return size_; }
 
+    /// Puts whole pages of a file into the range for execution; `bytes` is what they hold, for
+    /// systems that do not execute this file. Nobody may write to the file while this lives.
+    [[nodiscard]] static Result<CodeRegion> map(int file, u64 offset, std::span<const u8> bytes);
+
 private:
     friend class CodeWriter;
     CodeRegion(const u8* data, u64 size) noexcept : data_{data}, size_{size} {}

@@ -113,6 +113,13 @@ Result<void> Memory::bind(const MemoryImage& image, u64 bytes) noexcept {
     return shrink(bytes);
 }
 
+Result<void> Memory::map_pages(u64 begin, u64 bytes, int file, u64 file_offset) noexcept {
+    if (begin > header_->bytes || bytes > header_->bytes - begin) {
+        return Error{ErrorCode::memory_limit};
+    }
+    return reservation_.map_private(begin, bytes, file, file_offset);
+}
+
 void Memory::shrink_dirty(u64 bytes) noexcept {
     WRUN_CHECK(is_dense() && bytes <= header_->bytes);
     header_->bytes = bytes;

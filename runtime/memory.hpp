@@ -76,6 +76,9 @@ public:
     /// Makes the memory `bytes` (whole wasm pages) large with the image's bytes at its begin and
     /// zeros behind, whatever it was: all of it is mapped anew. After an error it is of no use.
     [[nodiscard]] Result<void> bind(const MemoryImage& image, u64 bytes) noexcept;
+    /// Replaces [begin, begin + bytes), whole pages inside the memory, by a private copy of a
+    /// file's. Only before anybody has seen the memory: after an error those pages are gone.
+    [[nodiscard]] Result<void> map_pages(u64 begin, u64 bytes, int file, u64 file_offset) noexcept;
     /// Takes back what was grown beyond `bytes`; there it is zero again.
     [[nodiscard]] Result<void> shrink(u64 bytes) noexcept;
     /// Likewise of a dense memory, for a caller who zeroes what was written there.

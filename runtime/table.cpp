@@ -43,6 +43,14 @@ std::optional<Reference> Table::get(u64 index) const noexcept {
     return header_->base[index];
 }
 
+void Table::expect_writes(u64 index, u64 count) noexcept {
+    // Fewer fault as quickly.
+    constexpr u64 bytes_min = 4 * os::page_bytes;
+    const u64 begin = index * sizeof(Reference) / os::page_bytes * os::page_bytes;
+    const u64 end = (index + count) * sizeof(Reference);
+    if (end - begin >= bytes_min) reservation_.populate(begin, end - begin, true);
+}
+
 bool Table::fill(u64 index, Reference value, u64 count) noexcept {
     if (!contains(index, count)) return false;
     const auto elements = to_write(index, count);

@@ -40,6 +40,8 @@ public:
         header_->is_written |= u64{count != 0};
         return {header_->base + index, count};
     }
+    /// Likewise, all of them soon: their pages are had at once.
+    void expect_writes(u64 index, u64 count) noexcept;
     /// The size before; nothing when the type, the bound or the system refuses.
     [[nodiscard]] std::optional<u64> grow(u64 count, Reference init) noexcept;
     /// Takes back what it has grown by beyond `size`; the elements below are as they are.

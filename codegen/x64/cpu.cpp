@@ -5,7 +5,9 @@
 
 namespace wrun::codegen {
 
-CpuFeatures CpuFeatures::host() noexcept {
+namespace {
+
+[[nodiscard]] CpuFeatures detected() noexcept {
     __builtin_cpu_init();
     CpuFeatures result;
     unsigned eax = 0;
@@ -20,6 +22,14 @@ CpuFeatures CpuFeatures::host() noexcept {
     result.avx = __builtin_cpu_supports("avx") != 0;  // the operating system's part included
     result.avx2 = __builtin_cpu_supports("avx2") != 0;
     return result;
+}
+
+}  // namespace
+
+CpuFeatures CpuFeatures::host() noexcept {
+    // In a virtual machine each CPUID takes microseconds.
+    static const CpuFeatures features = detected();
+    return features;
 }
 
 bool CpuFeatures::host_meets_floor() noexcept {

@@ -1,0 +1,70 @@
+// Files by descriptor (Linux).
+#include "base/os_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace wrun::os {
+
+namespace {
+
+[[nodiscard]] Error io_error() noexcept {
+    return {ErrorCode::io, static_cast<u16>(errno)};
+}
+
+[[nodiscard]] i64 nanoseconds(const timespec& time) noexcept {
+    return i64{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+}  // namespace
+
+File::~File() {
+    if (number_ >= 0) ::close(number_);
+}
+
+Result<File> File::open_for_reading(const std::string& path) noexcept {
+    int number = 0;
+    do {
+        number = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    } while (number < 0 && errno == EINTR);
+    if (number < 0) return io_error();
+    return File{number};
+}
+
+FileStatus status_from(const struct stat& found) noexcept {
+    FileStatus status;
+    status.device = found.st_dev;
+    status.inode = found.st_ino;
+    status.bytes = static_cast<u64>(found.st_size);
+    status.modified_ns = nanoseconds(found.st_mtim);
+    status.changed_ns = nanoseconds(found.st_ctim);
+    status.owner = found.st_uid;
+    status.permissions = found.st_mode & 07777;
+    status.is_regular = S_ISREG(found.st_mode);
+    status.is_folder = S_ISDIR(found.st_mode);
+    return status;
+}
+
+Result<FileStatus> status_of(int file) noexcept {
+    struct stat found {};
+    if (::fstat(file, &found) != 0) return io_error();
+    return status_from(found);
+}
+
+Result<void> write_at(int file, u64 offset, std::span<const u8> bytes) noexcept {
+    while (!bytes.empty()) {
+        const ssize_t written =
+            ::pwrite(file, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return io_error();
+        if (written == 0) return Error{ErrorCode::io, ENOSPC};
+        offset += static_cast<u64>(written);
+        bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+    return {};
+}
+
+}  // namespace wrun::os

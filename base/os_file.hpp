@@ -1,0 +1,53 @@
+// Files of the operating system, for parts that keep things in some: a descriptor that closes
+// itself, and the few questions that are asked about one. Failures are `io` errors with the errno.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "base/result.hpp"
+
+struct stat;
+
+namespace wrun::os {
+
+/// Owns a descriptor; -1 is none.
+class File {
+public:
+    File() = default;
+    explicit File(int number) noexcept : number_{number} {}
+    File(File&& other) noexcept : number_{std::exchange(other.number_, -1)} {}
+    File& operator=(File&& other) noexcept {
+        std::swap(number_, other.number_);
+        return *this;
+    }
+    ~File();
+
+    [[nodiscard]] int number() const noexcept { return number_; }
+    [[nodiscard]] explicit operator bool() const noexcept { return number_ >= 0; }
+
+    [[nodiscard]] static Result<File> open_for_reading(const std::string& path) noexcept;
+
+private:
+    int number_ = -1;
+};
+
+struct FileStatus {
+    u64 device = 0;
+    u64 inode = 0;
+    u64 bytes = 0;
+    i64 modified_ns = 0;  // since 1970
+    i64 changed_ns = 0;
+    u32 owner = 0;
+    u32 permissions = 0;  // the lowest twelve bits of its mode
+    bool is_regular = false;
+    bool is_folder = false;
+    friend bool operator==(const FileStatus&, const FileStatus&) = default;
+};
+
+[[nodiscard]] FileStatus status_from(const struct stat& found) noexcept;
+[[nodiscard]] Result<FileStatus> status_of(int file) noexcept;
+/// All of `bytes`, however the system cuts them.
+[[nodiscard]] Result<void> write_at(int file, u64 offset, std::span<const u8> bytes) noexcept;
+
+}  // namespace wrun::os

@@ -1,0 +1,123 @@
+// Folders by descriptor (Linux).
+#include "base/os_folder.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <ctime>
+
+namespace wrun::os {
+
+namespace {
+
+[[nodiscard]] Error io_error() noexcept {
+    return {ErrorCode::io, static_cast<u16>(errno)};
+}
+
+[[nodiscard]] Result<void> done(int answer) noexcept {
+    return answer == 0 ? Result<void>{} : io_error();
+}
+
+[[nodiscard]] Result<File> opened(int folder, const char* name, int flags, u32 permissions) {
+    int number = 0;
+    do {
+        number = ::openat(folder, name, flags | O_CLOEXEC | O_NOFOLLOW, permissions);
+    } while (number < 0 && errno == EINTR);
+    if (number < 0) return io_error();
+    return File{number};
+}
+
+}  // namespace
+
+Result<Folder> Folder::open(const std::string& path) noexcept {
+    Folder folder;
+    int number = 0;
+    do {
+        number = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    } while (number < 0 && errno == EINTR);
+    if (number < 0) return io_error();
+    folder.descriptor_ = File{number};
+    return folder;
+}
+
+Result<void> Folder::make(const std::string& path) noexcept {
+    if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
+    return io_error();
+}
+
+Result<FileStatus> Folder::status(const std::string& name) const noexcept {
+    struct stat found {};
+    if (::fstatat(descriptor_.number(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) {
+        return io_error();
+    }
+    return status_from(found);
+}
+
+Result<File> Folder::open_file(const std::string& name) const noexcept {
+    // A pipe of that name must not keep us waiting.
+    return opened(descriptor_.number(), name.c_str(), O_RDONLY | O_NONBLOCK, 0);
+}
+
+Result<File> Folder::create(const std::string& name, u32 permissions) const noexcept {
+    return opened(descriptor_.number(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL, permissions);
+}
+
+Result<void> Folder::rename(const std::string& from, const std::string& to) const noexcept {
+    const int folder = descriptor_.number();
+    return done(::renameat(folder, from.c_str(), folder, to.c_str()));
+}
+
+Result<void> Folder::remove(const std::string& name) const noexcept {
+    return done(::unlinkat(descriptor_.number(), name.c_str(), 0));
+}
+
+Result<std::vector<std::string>> Folder::names() const {
+    // Of its own, as reading moves the position that all copies of a descriptor share.
+    const int number = ::openat(descriptor_.number(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (number < 0) return io_error();
+    DIR* const folder = ::fdopendir(number);
+    if (folder == nullptr) {
+        const Error error = io_error();
+        ::close(number);
+        return error;
+    }
+    std::vector<std::string> names;
+    while (const dirent* const entry = ::readdir(folder)) {
+        std::string name = entry->d_name;
+        if (name != "." && name != "..") names.push_back(std::move(name));
+    }
+    ::closedir(folder);
+    return names;
+}
+
+Result<void> touch(int file) noexcept {
+    return done(::futimens(file, nullptr));
+}
+
+Result<void> set_permissions(int file, u32 permissions) noexcept {
+    return done(::fchmod(file, permissions));
+}
+
+Result<void> synchronize(int file) noexcept {
+    return done(::fdatasync(file));
+}
+
+i64 calendar_ns() noexcept {
+    timespec now{};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return i64{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+u32 effective_user() noexcept {
+    return ::geteuid();
+}
+
+u32 process_number() noexcept {
+    return static_cast<u32>(::getpid());
+}
+
+}  // namespace wrun::os

@@ -1,0 +1,90 @@
+// Artifacts: a compiled module as one file (engine/artifact_format.hpp, docs/artifact.md), written
+// from a Module and mapped back as one. Zero relocations; nothing is read, parsed or copied that
+// grows with the module but its types, imports, exports and globals.
+//
+// An artifact is machine code: whoever wrote it can do whatever this process can. Bytes of any kind
+// are looked at safely all the same.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/os_file.hpp"
+#include "base/sha256.hpp"
+#include "engine/artifact_format.hpp"
+#include "engine/engine.hpp"
+#include "engine/start_image.hpp"
+
+namespace wrun::engine {
+
+/// What, besides the module's bytes, decides what code is made.
+struct ArtifactIdentity {
+    Sha256Digest build_id{};
+    u64 cpu_features = 0;
+    ArtifactConfiguration configuration;
+    bool operator==(const ArtifactIdentity&) const = default;
+    /// Of what this process would compile.
+    [[nodiscard]] static ArtifactIdentity here(
+        const EngineOptions& engine, const ModuleOptions& module) noexcept;
+};
+
+/// Whether bytes begin as an artifact does.
+[[nodiscard]] bool is_artifact(std::span<const u8> bytes) noexcept;
+
+/// All that an artifact is made of. Borrows everything.
+struct ArtifactContent {
+    const wrun::Module& decoded;
+    const runtime::ContextLayout& layout;
+    const runtime::CodeImage& code;
+    std::span<const u32> exports_by_name;
+    std::span<const u32> item_functions;
+    ArtifactIdentity identity;
+};
+
+/// An artifact's bytes as pieces of a file. Borrows its content.
+class ArtifactBytes {
+public:
+    struct Piece {
+        u64 offset;  // ascending; what lies between pieces is zero
+        std::span<const u8> bytes;
+    };
+    explicit ArtifactBytes(const Module& module);
+    explicit ArtifactBytes(const ArtifactContent& content);
+    ArtifactBytes(const ArtifactBytes&) = delete;
+    ArtifactBytes& operator=(const ArtifactBytes&) = delete;
+
+    [[nodiscard]] std::span<const Piece> pieces() const noexcept { return pieces_; }
+    [[nodiscard]] const ArtifactHeader& header() const noexcept { return header_; }
+    [[nodiscard]] Result<void> write_to(int file) const noexcept;
+
+private:
+    void store_definitions(const wrun::Module& decoded);
+    void store_sections(const ArtifactContent& content);
+    void lay_out(u64 wasm_head_bytes);
+
+    ArtifactHeader header_;
+    std::array<u8, artifact_header_bytes> page_{};
+    std::vector<u8> start_;  // the sections of a start as they lie, up to the wasm bytes
+    std::vector<StoredTable> tables_;
+    std::vector<StoredMemory> memories_;
+    std::vector<StoredGlobal> globals_;
+    StartImage image_;
+    std::array<std::span<const u8>, artifact_section_count> sections_;
+    std::vector<Piece> pieces_;
+};
+
+/// From this process's own cache: only its header and what a start reads are checked, and that it
+/// is what was asked for. Takes the file.
+[[nodiscard]] Result<std::shared_ptr<const Module>> load_own_artifact(
+    Engine& engine, os::File file, const Sha256Digest& wasm, const ModuleOptions& options);
+
+/// From anywhere else: everything is checked, and all but the machine code is derived again from
+/// the module's bytes and compared. Takes the file, which nobody may write to while it is in use.
+[[nodiscard]] Result<std::shared_ptr<const Module>> load_foreign_artifact(
+    Engine& engine, os::File file);
+
+/// Checks likewise, for whatever CPU it was made, and does not load it.
+[[nodiscard]] Result<void> verify_artifact(os::File file);
+
+}  // namespace wrun::engine

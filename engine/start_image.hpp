@@ -1,0 +1,23 @@
+// What a module's own memories begin with, computed from its active data segments when it is
+// compiled: whole pages that an instance maps from the artifact instead of copying segments.
+// Plain data of its own.
+#pragma once
+
+#include <vector>
+
+#include "engine/artifact_format.hpp"
+
+namespace wrun::engine {
+
+struct StartImage {
+    /// False when only instantiation can know: an offset that is no constant, a memory of somebody
+    /// else's, a segment that will trap, or pages far apart.
+    bool is_complete = false;
+    std::vector<ImageRun> runs;  // ascending by memory and begin
+    std::vector<u8> pages;       // of all runs
+    std::vector<u64> segments;   // a bit for each active one
+};
+
+[[nodiscard]] StartImage make_start_image(const wrun::Module& module);
+
+}  // namespace wrun::engine
