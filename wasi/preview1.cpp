@@ -18,12 +18,34 @@ constexpr char letter = std::is_same_v<T, u32>   ? 'i'
                         : std::is_same_v<T, u64> ? 'I'
                                                  : '?';
 
-/// One area function: its signature in letters, and the callback that hands it its arguments.
 template <auto function>
+constexpr std::string_view name_of = "";
+#define WRUN_WASI(name, params, results, access) \
+    template <>                                  \
+    constexpr std::string_view name_of<& areas::name> = #name;
+#define WRUN_WASI_ABSENT(name, params, results, access)
+#define WRUN_WASI_OWN(name, params, results, access) WRUN_WASI(name, params, results, access)
+#include "wasi/functions.def"
+#undef WRUN_WASI
+#undef WRUN_WASI_ABSENT
+#undef WRUN_WASI_OWN
+
+HostResult refuse(const Caller& caller, std::string_view function, Access kind) {
+    std::string why{function};
+    why +=
+        " is refused while the module is initialised to be frozen, as every instance would get "
+        "the same answer; it must be allowed by its kind, '";
+    why += name(kind);
+    caller.explain(why + "'");
+    return HostResult::trapped(runtime::TrapCode::host);
+}
+
+/// One area function: its signature in letters, and the callback that hands it its arguments.
+template <auto function, Access kind>
 struct Bound;
 
-template <class Answered, class... Params, Answered (*function)(Call&, Params...)>
-struct Bound<function> {
+template <class Answered, class... Params, Answered (*function)(Call&, Params...), Access kind>
+struct Bound<function, kind> {
     static constexpr bool exits = std::is_same_v<Answered, HostResult>;
 
     static constexpr bool fits(std::string_view params, std::string_view results) {
@@ -35,6 +57,8 @@ struct Bound<function> {
     static HostResult call(Caller& caller, void* env, std::span<u64> slots) {
         State* const state = reinterpret_cast<FindState>(env)(caller.store());
         if (state == nullptr) return HostResult::trapped(runtime::TrapCode::host);
+        if (!state->allowed().has(kind)) [[unlikely]]
+            return refuse(caller, name_of<function>, kind);
         Call context{*state, caller.memory()};
         return run(context, slots, std::index_sequence_for<Params...>{});
     }
@@ -59,28 +83,38 @@ HostResult absent(Caller&, void*, std::span<u64> slots) {
 }
 
 struct Row {
+    std::string_view module;
     std::string_view name;
     std::string_view params;
     std::string_view results;
     engine::HostCallback callback;
 };
 
-#define WRUN_WASI(name, params, results)                      \
-    static_assert(Bound<&areas::name>::fits(params, results), \
+#define WRUN_WASI(name, params, results, access)                              \
+    static_assert(Bound<&areas::name, Access::access>::fits(params, results), \
         "functions.def and areas.hpp disagree on " #name);
-#define WRUN_WASI_ABSENT(name, params, results)
+#define WRUN_WASI_ABSENT(name, params, results, access)
+#define WRUN_WASI_OWN(name, params, results, access) WRUN_WASI(name, params, results, access)
 #include "wasi/functions.def"
 #undef WRUN_WASI
 #undef WRUN_WASI_ABSENT
+#undef WRUN_WASI_OWN
+
+constexpr std::string_view preview1 = "wasi_snapshot_preview1";
+constexpr std::string_view own = "wrun";
 
 constexpr Row rows[] = {
-#define WRUN_WASI(name, params, results) {#name, params, results, &Bound<&areas::name>::call},
-#define WRUN_WASI_ABSENT(name, params, results) {#name, params, results, &absent},
+#define WRUN_WASI(name, params, results, access) \
+    {preview1, #name, params, results, &Bound<&areas::name, Access::access>::call},
+#define WRUN_WASI_ABSENT(name, params, results, access) {preview1, #name, params, results, &absent},
+#define WRUN_WASI_OWN(name, params, results, access) \
+    {own, #name, params, results, &Bound<&areas::name, Access::access>::call},
 #include "wasi/functions.def"
 #undef WRUN_WASI
 #undef WRUN_WASI_ABSENT
+#undef WRUN_WASI_OWN
 };
-static_assert(std::size(rows) == 46);
+static_assert(std::size(rows) == 46 + 1);
 
 std::vector<ValType> types_of(std::string_view letters) {
     std::vector<ValType> types;
@@ -98,7 +132,7 @@ State* state_in_host_data(engine::Store& store) noexcept {
 
 Result<void> define_preview1(engine::Linker& linker, FindState find) {
     for (const Row& row : rows)
-        WRUN_TRY(linker.define_function("wasi_snapshot_preview1", row.name,
+        WRUN_TRY(linker.define_function(row.module, row.name,
             {types_of(row.params), types_of(row.results)}, row.callback,
             reinterpret_cast<void*>(find)));
     return {};

@@ -2,11 +2,13 @@
 #include "wasi/state.hpp"
 
 #include <fcntl.h>
+#include <sys/random.h>
 
 #include <cstring>
 #include <utility>
 
 #include "wasi/beneath.hpp"
+#include "wasi/times.hpp"
 
 namespace wrun::wasi {
 namespace {
@@ -115,6 +117,9 @@ State::Made State::make(const Config& config) {
         return {nullptr, "more directories are granted than descriptors are allowed"};
     if (std::string error = state->grant_descriptors(); !error.empty())
         return {nullptr, std::move(error)};
+    const u64 time = now(CLOCK_MONOTONIC);
+    if (time < config.monotonic_from_ns)
+        state->monotonic_offset_ns_ = config.monotonic_from_ns - time;
     return {std::move(state), {}};
 }
 
@@ -129,7 +134,19 @@ std::string State::grant_descriptors() {
     return {};
 }
 
+Answer<const GenerationId*> State::generation_id() noexcept {
+    if (!generation_id_) {
+        GenerationId id;
+        // So few bytes come at once.
+        const ssize_t got = uninterrupted([&] { return ::getrandom(id.data(), id.size(), 0); });
+        if (got < 0) return last_errno();
+        generation_id_ = id;
+    }
+    return &*generation_id_;
+}
+
 std::string State::reset() {
+    generation_id_.reset();
     if (!is_used_) return {};
     descriptors_ = DescriptorTable{config_.descriptors_max};
     is_used_ = false;

@@ -6,10 +6,12 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "wasi/access.hpp"
 #include "wasi/descriptors.hpp"
 
 namespace wrun::wasi {
@@ -32,6 +34,11 @@ struct Config {
     /// not have. Writing to a pipe whose reader is gone raises SIGPIPE: hosts ignore that signal.
     std::array<int, 3> stdio = {0, 1, 2};
     u32 descriptors_max = 1024;
+    /// What the guest may learn at all (wasi/access.hpp); everything else traps.
+    AccessSet allowed = AccessSet::all();
+    /// The least that the guest's monotonic clock tells, in nanoseconds: what an instance has told
+    /// before it was frozen, perhaps on another machine.
+    u64 monotonic_from_ns = 0;
 };
 
 /// Strings as preview 1 hands them out: one after the other with their NULs, found by offsets.
@@ -47,6 +54,8 @@ private:
     std::string text_;
 };
 
+using GenerationId = std::array<u8, 16>;
+
 class State {
 public:
     /// Either a state, or what is wrong and what to do about it, for a person.
@@ -58,6 +67,11 @@ public:
 
     [[nodiscard]] const StringList& args() const noexcept { return args_; }
     [[nodiscard]] const StringList& env() const noexcept { return env_; }
+    [[nodiscard]] AccessSet allowed() const noexcept { return config_.allowed; }
+    /// What to add to the host's monotonic clock for the guest's.
+    [[nodiscard]] u64 monotonic_offset_ns() const noexcept { return monotonic_offset_ns_; }
+    /// Random, made when it is asked for first; an error when the system gives none.
+    [[nodiscard]] Answer<const GenerationId*> generation_id() noexcept;
     [[nodiscard]] DescriptorTable& descriptors() noexcept {
         is_used_ = true;
         return descriptors_;
@@ -65,8 +79,8 @@ public:
 
     /// Makes the descriptors what they were at first, for the next guest: what was opened is
     /// closed, and what was granted is opened again. Like make(), what is wrong or nothing; then
-    /// the state is of no use. What the config borrows must still be there. There is nothing else
-    /// to reset: random numbers and clocks are the system's.
+    /// the state is of no use. What the config borrows must still be there. The next guest is
+    /// another generation; random numbers and clocks are the system's.
     [[nodiscard]] std::string reset();
 
 private:
@@ -77,6 +91,8 @@ private:
     StringList args_;
     StringList env_;
     DescriptorTable descriptors_;
+    u64 monotonic_offset_ns_ = 0;
+    std::optional<GenerationId> generation_id_;
     bool is_used_ = false;  // the descriptors may not be as they were granted
 };
 

@@ -103,6 +103,23 @@ TEST_F(PollTest, AbsoluteTimes) {
     EXPECT_LT(since(start), 5'000 * ms);
 }
 
+TEST_F(PollTest, AbsoluteTimesOfAClockThatRunsAhead) {
+    Config config;
+    config.stdio = {-1, -1, -1};
+    config.monotonic_from_ns = u64{1} << 60;
+    guest.emplace(config);
+    const auto start = std::chrono::steady_clock::now();
+    ASSERT_EQ((*guest)(areas::clock_time_get, 1u, u64{0}, 64u), Errno::success);
+    const auto now = guest->get<u64>(64);
+    EXPECT_GE(now, config.monotonic_from_ns);
+    for (const u64 time : {u64{5}, now - 1, now + 15 * ms}) {
+        clock(0, time, 1, 1);
+        ASSERT_EQ(poll(1), Errno::success) << time;
+    }
+    EXPECT_GE(since(start), 15 * ms);
+    EXPECT_LT(since(start), 5'000 * ms);
+}
+
 TEST_F(PollTest, ATimeoutBeyondAllTimeDoesNotOverflow) {
     clock(0, ~u64{0});
     clock(1, 1 * ms);

@@ -3,9 +3,11 @@
 #include "wasi/preview1.hpp"
 
 #include <map>
+#include <set>
 
 #include "tests/support/wat.hpp"
 #include "tests/wasi/guest.hpp"
+#include "wasi/times.hpp"
 
 namespace wrun::wasi {
 namespace {
@@ -19,15 +21,18 @@ using engine::Value;
 struct Import {
     std::string params;
     std::string results;
+    Access access;
 };
 
 const std::map<std::string, Import>& functions() {
     static const std::map<std::string, Import> table = {
-#define WRUN_WASI(name, params, results) {#name, {params, results}},
-#define WRUN_WASI_ABSENT(name, params, results) {#name, {params, results}},
+#define WRUN_WASI(name, params, results, access) {#name, {params, results, Access::access}},
+#define WRUN_WASI_ABSENT(name, params, results, access) WRUN_WASI(name, params, results, access)
+#define WRUN_WASI_OWN(name, params, results, access)
 #include "wasi/functions.def"
 #undef WRUN_WASI
 #undef WRUN_WASI_ABSENT
+#undef WRUN_WASI_OWN
     };
     return table;
 }
@@ -115,6 +120,92 @@ TEST_F(Preview1Test, AnotherSignatureDoesNotLink) {
 
 TEST_F(Preview1Test, DefiningTwiceIsAnError) {
     EXPECT_EQ(define_preview1(linker_).error().code, ErrorCode::duplicate_definition);
+}
+
+/// A call of the function with zeros, of an answer that nobody looks at.
+std::string wat_calling(const std::string& name) {
+    const Import& import = functions().at(name);
+    std::string call = "(call $" + name;
+    for (const char letter : import.params)
+        call += letter == 'I' ? " (i64.const 0)" : " (i32.const 0)";
+    call += ")";
+    if (!import.results.empty()) call = "(drop " + call + ")";
+    return "(module " + wat_import(name) + "(memory (export \"memory\") 1)" +
+           "(func (export \"run\") " + call + "))";
+}
+
+TEST_F(Preview1Test, WhatIsNotAllowedTraps) {
+    constexpr Access kinds[] = {
+        Access::args, Access::env, Access::clock, Access::random, Access::files};
+    for (const Access refused : kinds) {
+        Config config;
+        config.stdio = {-1, -1, -1};
+        config.allowed = {Access::none};
+        for (const Access kind : kinds) {
+            if (kind != refused) config.allowed.add(kind);
+        }
+        const auto state = State::make(config).state;
+        u32 trapped = 0;
+        for (const auto& [name, import] : functions()) {
+            if (name == "proc_exit" || name == "proc_raise") continue;
+            const auto store = store_for(state.get());
+            std::vector<Value> results;
+            const Outcome outcome = run(*store, compile(wat_calling(name)), results);
+            const auto* const trap = std::get_if<engine::Trap>(&outcome);
+            ASSERT_EQ(trap != nullptr, import.access == refused) << name;
+            if (trap == nullptr) continue;
+            ++trapped;
+            EXPECT_THAT(trap->detail, testing::StartsWith(name + " is refused"));
+            EXPECT_THAT(
+                trap->detail, testing::HasSubstr("'" + std::string{wasi::name(refused)} + "'"));
+        }
+        EXPECT_GT(trapped, 0u);
+    }
+}
+
+TEST_F(Preview1Test, EveryGenerationIsToldItsOwnId) {
+    const auto module = compile(R"((module
+        (import "wrun" "generation_id" (func $id (param i32) (result i32)))
+        (memory (export "memory") 1)
+        (func (export "run") (result i64 i64 i32)
+            (drop (call $id (i32.const 8)))
+            (i64.load (i32.const 8)) (i64.load (i32.const 16)) (call $id (i32.const 65521)))))");
+    const auto state = state_with({});
+    std::set<std::pair<u64, u64>> seen;
+    for (int i = 0; i < 100; ++i) {
+        ASSERT_EQ(state->reset(), "");
+        for (int again = 0; again < 2; ++again) {
+            std::vector<Value> results;
+            (void)run(*store_for(state.get()), module, results);
+            ASSERT_EQ(results.size(), 3u);
+            seen.insert({results[0].bits, results[1].bits});
+            EXPECT_EQ(results[2].bits, to_underlying(Errno::fault));
+        }
+        EXPECT_EQ(seen.size(), static_cast<std::size_t>(i) + 1);
+    }
+}
+
+TEST_F(Preview1Test, TheMonotonicClockDoesNotGoBackBelowWhatWasTold) {
+    const auto module = compile("(module " + wat_import("clock_time_get") +
+                                R"((memory (export "memory") 1) (func (export "run") (result i64)
+        (drop (call $clock_time_get (i32.const 1) (i64.const 0) (i32.const 0)))
+        (i64.load (i32.const 0)))))");
+    const u64 host = now(CLOCK_MONOTONIC);
+    const u64 year_ns = u64{365} * 24 * 3600 * 1'000'000'000;
+    for (const u64 from : {u64{0}, host / 2, host + year_ns}) {
+        Config config;
+        config.monotonic_from_ns = from;
+        const auto state = State::make(config).state;
+        u64 before = std::max(from, host);
+        for (int i = 0; i < 3; ++i) {
+            std::vector<Value> results;
+            (void)run(*store_for(state.get()), module, results);
+            ASSERT_EQ(results.size(), 1u);
+            EXPECT_GE(results[0].bits, before);
+            EXPECT_LT(results[0].bits, before + year_ns / 2);
+            before = results[0].bits;
+        }
+    }
 }
 
 /// Every one of the 46 with arguments that are all ones: pointers and lengths of nothing good.

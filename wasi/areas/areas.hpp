@@ -90,6 +90,8 @@ Errno sched_yield(Call& call);
 // ---- random.cpp
 // ----------------------------------------------------------------------------------------
 Errno random_get(Call& call, u32 buffer, u32 length);
+/// Of the module "wrun": see wasi/preview1.hpp.
+Errno generation_id(Call& call, u32 buffer);
 
 // ---- sock.cpp: for descriptors that are sockets already; nothing here makes one but accepting
 // ----------

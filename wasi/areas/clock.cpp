@@ -15,7 +15,8 @@ Errno clock_res_get(Call& call, u32 clock, u32 resolution) {
 Errno clock_time_get(Call& call, u32 clock, u64, u32 time) {
     const auto host = host_clock(clock);
     if (!host) return Errno::inval;
-    return call.store(time, now(*host));
+    const u64 offset = *host == CLOCK_MONOTONIC ? call.state.monotonic_offset_ns() : 0;
+    return call.store(time, now(*host) + offset);
 }
 
 }  // namespace wrun::wasi::areas

@@ -44,9 +44,9 @@ T field(const u8* record, u32 offset) noexcept {
     return value;
 }
 
-Answer<void> read_clock(Subscription& subscription, const u8* record) {
+Answer<void> read_clock(const State& state, Subscription& subscription, const u8* record) {
     const auto flags = field<u16>(record, subscription_record::clock_flags);
-    const auto timeout = field<u64>(record, subscription_record::timeout);
+    auto timeout = field<u64>(record, subscription_record::timeout);
     const auto clock = field<u32>(record, subscription_record::clock_id);
     if (clock > to_underlying(Clock::monotonic)) {
         // The CPU clocks stand still while we wait.
@@ -56,7 +56,10 @@ Answer<void> read_clock(Subscription& subscription, const u8* record) {
     }
     if ((flags & ~subclockflags::abstime) != 0) return Errno::inval;
     subscription.clock = *host_clock(clock);
-    const u64 start = (flags & subclockflags::abstime) != 0 ? 0 : now(subscription.clock);
+    const bool is_absolute = (flags & subclockflags::abstime) != 0;
+    if (is_absolute && subscription.clock == CLOCK_MONOTONIC)
+        timeout -= std::min(timeout, state.monotonic_offset_ns());
+    const u64 start = is_absolute ? 0 : now(subscription.clock);
     if (__builtin_add_overflow(start, timeout, &subscription.deadline))
         subscription.deadline = never;
     return {};
@@ -80,7 +83,7 @@ Answer<void> read_subscription(Call& call, Waits& waits, const u8* record) {
     subscription.userdata = field<u64>(record, subscription_record::userdata);
     subscription.type = static_cast<EventType>(field<u8>(record, subscription_record::tag));
     switch (subscription.type) {
-        case EventType::clock: WRUN_TRY(read_clock(subscription, record)); break;
+        case EventType::clock: WRUN_TRY(read_clock(call.state, subscription, record)); break;
         case EventType::fd_read:
         case EventType::fd_write: read_descriptor(call, waits, subscription, record); break;
         default: return Errno::inval;

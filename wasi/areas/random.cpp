@@ -1,4 +1,4 @@
-// Randomness, from the kernel straight into the guest's memory.
+// Randomness, from the kernel straight into the guest's memory; and what tells instances apart.
 #include <sys/random.h>
 
 #include <algorithm>
@@ -20,6 +20,11 @@ Errno random_get(Call& call, u32 buffer, u32 length) {
         rest = rest.subspan(static_cast<std::size_t>(got));
     }
     return Errno::success;
+}
+
+Errno generation_id(Call& call, u32 buffer) {
+    const GenerationId* const id = WRUN_TRY(call.state.generation_id());
+    return call.memory.write(buffer, id->data(), id->size()) ? Errno::success : Errno::fault;
 }
 
 }  // namespace wrun::wasi::areas
