@@ -1,5 +1,6 @@
 // Template: instantiate once, then write down what is there.
 #include <algorithm>
+#include <cstdio>
 #include <unordered_map>
 
 #include "engine/frozen.hpp"
@@ -107,7 +108,59 @@ private:
     std::unordered_map<const runtime::FuncRecord*, FrozenReference> imported_;
 };
 
+// ---- comparing ---------------------------------------------------------------------------------
+
+[[nodiscard]] std::string place(std::string_view what, std::size_t index, u64 offset) {
+    std::array<char, 20> hexadecimal{};
+    (void)std::snprintf(
+        hexadecimal.data(), hexadecimal.size(), "0x%llx", static_cast<unsigned long long>(offset));
+    return std::string{what} + ' ' + std::to_string(index) + " at " + hexadecimal.data();
+}
+
+/// The first byte that differs; nothing when none does. Behind an image all is zero.
+[[nodiscard]] std::optional<u64> difference(
+    const runtime::MemoryImage& one, const runtime::MemoryImage& other) {
+    const std::span a{one.data(), one.bytes()};
+    const std::span b{other.data(), other.bytes()};
+    const u64 common = std::min(a.size(), b.size());
+    const auto differs = std::mismatch(a.begin(), a.begin() + static_cast<i64>(common), b.begin());
+    const u64 at = static_cast<u64>(differs.first - a.begin());
+    if (at < common) return at;
+    const auto rest = (a.size() > common ? a : b).subspan(common);
+    const auto found = std::find_if(rest.begin(), rest.end(), [](u8 byte) { return byte != 0; });
+    if (found == rest.end()) return std::nullopt;
+    return common + static_cast<u64>(found - rest.begin());
+}
+
 }  // namespace
+
+std::string Template::difference(const Template& other) const {
+    const FrozenInstance& a = *state_;
+    const FrozenInstance& b = *other.state_;
+    for (std::size_t i = 0; i < a.memories.size(); ++i) {
+        if (a.memories[i].bytes != b.memories[i].bytes) {
+            return "the size of memory " + std::to_string(i);
+        }
+        const auto at = engine::difference(*a.memories[i].image, *b.memories[i].image);
+        if (at) return place("memory", i, *at);
+    }
+    for (std::size_t i = 0; i < a.globals.size(); ++i) {
+        if (a.globals[i].cell != b.globals[i].cell ||
+            a.globals[i].reference != b.globals[i].reference) {
+            return "global " + std::to_string(i);
+        }
+    }
+    for (std::size_t i = 0; i < a.tables.size(); ++i) {
+        const auto& one = a.tables[i].elements;
+        const auto& another = b.tables[i].elements;
+        if (one.size() != another.size()) return "the size of table " + std::to_string(i);
+        const auto differs = std::mismatch(one.begin(), one.end(), another.begin()).first;
+        if (differs != one.end()) {
+            return place("table", i, static_cast<u64>(differs - one.begin()));
+        }
+    }
+    return a.dropped_words == b.dropped_words ? "" : "which segments are dropped";
+}
 
 Template::Template(std::unique_ptr<State> state) noexcept : state_{std::move(state)} {}
 Template::~Template() = default;
@@ -147,6 +200,15 @@ Result<Template::Made> Template::make(
     const auto store = WRUN_TRY(Store::make(state->module->engine(), options.store));
     auto made = WRUN_TRY(store->instantiate(state->module, linker));
     if (made.instance == nullptr) return Made{nullptr, std::move(made.outcome)};
+    if (!options.init.empty()) {
+        const std::optional<Extern> init = made.instance->find_export(options.init);
+        if (!init || init->kind != ExternKind::func) return Error{ErrorCode::no_such_export};
+        std::vector<Value> results;
+        made.outcome = WRUN_TRY(store->call(init->func, {}, results));
+        if (!std::holds_alternative<Returned>(made.outcome)) {
+            return Made{nullptr, std::move(made.outcome)};
+        }
+    }
     WRUN_TRY(Freezer(made.instance->state(), *state).run());
     return Made{
         std::shared_ptr<const Template>{new Template{std::move(state)}}, std::move(made.outcome)};

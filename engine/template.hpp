@@ -16,6 +16,9 @@ struct TemplateOptions {
     StoreOptions store = {};
     /// How slots become what they were; the best way there is when not given.
     std::optional<runtime::ResetWay> reset = std::nullopt;
+    /// An export without parameters and results that runs after the start function, before anything
+    /// is frozen. Empty: none.
+    std::string_view init = {};
 };
 
 /// Immutable; shared between threads. Keeps its module alive.
@@ -23,11 +26,11 @@ class Template {
 public:
     struct Made {
         std::shared_ptr<const Template> made;
-        Outcome outcome;  // of segments and start function; nothing is made unless Returned
+        Outcome outcome;  // of segments, start and init function; nothing is made unless Returned
     };
-    /// Imports must be functions of the host: whatever else belongs to one store. What the start
-    /// function leaves must be numbers, the module's functions or null: a reference of the host's
-    /// cannot be in two places.
+    /// Imports must be functions of the host: whatever else belongs to one store. What start and
+    /// init function leave must be numbers, the module's functions or null: a reference of the
+    /// host's cannot be in two places.
     [[nodiscard]] static Result<Made> make(std::shared_ptr<const Module> module,
         const Linker& linker, const TemplateOptions& options = {});
     ~Template();
@@ -35,6 +38,9 @@ public:
     Template& operator=(const Template&) = delete;
 
     [[nodiscard]] const Module& module() const noexcept;
+    /// What begins otherwise in instances of `other`, a template of the same module: the first
+    /// thing, for a person ("memory 0 at 0x1000"). Empty when nothing does.
+    [[nodiscard]] std::string difference(const Template& other) const;
     /// An exported function, to be called in slots of this template.
     [[nodiscard]] std::optional<FuncIndex> find_function(std::string_view name) const noexcept;
 

@@ -428,6 +428,95 @@ TEST_F(PoolTest, WhatTheStartLeavesMustBeTheModulesOwn) {
     EXPECT_EQ(text(trapped.value().outcome), "trap: unreachable");
 }
 
+/// What `init` leaves is where every run begins.
+const char* const initialised = R"((module (import "host" "note" (func $note (param i32)))
+    (memory 1 9) (data (i32.const 8) "a") (data $late "later") (table $t 2 9 funcref) (elem declare func $one)
+    (global $g (mut i32) (i32.const 1)) (global $f (mut funcref) (ref.null func))
+    (func $one (result i32) (i32.const 100))
+    (func (export "init")
+        (call $note (i32.const 5))
+        (i32.store (i32.const 60000) (i32.const 1000)) (drop (memory.grow (i32.const 1)))
+        (i32.store (i32.const 131068) (i32.const 10000))
+        (global.set $g (i32.const 10)) (global.set $f (ref.func $one))
+        (drop (table.grow $t (ref.func $one) (i32.const 3))) (data.drop $late))
+    (func (export "traps") unreachable)
+    (func (export "leaves") (call $note (i32.const -1)))
+    (func (export "takes") (param i32))
+    (global (export "global") i32 (i32.const 0))
+    (func (export "sum") (result i32)
+        (table.set $t (i32.const 0) (global.get $f))
+        (i32.add (i32.add (i32.load (i32.const 60000)) (i32.load (i32.const 131068)))
+            (i32.add (global.get $g) (i32.add (call_indirect $t (result i32) (i32.const 4))
+                (i32.add (call_indirect $t (result i32) (i32.const 0)) (table.size $t))))))
+    (func (export "late") (memory.init $late (i32.const 0) (i32.const 0) (i32.const 5)))))";
+
+TEST_F(PoolTest, RunsBeginWhereInitEnded) {
+    open();
+    TemplateOptions options;
+    options.init = "init";
+    const auto of = template_of(initialised, options);
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(run_once(of, "sum"), "11215");
+        EXPECT_EQ(run_once(of, "late"), "trap: out of bounds memory access");
+    }
+    EXPECT_EQ(notes, std::vector<u64>{5}) << "once, and in no run";
+}
+
+TEST_F(PoolTest, AnInitThatDoesNotReturnFreezesNothing) {
+    TemplateOptions options;
+    for (const auto& [name, said] : std::initializer_list<std::pair<const char*, const char*>>{
+             {"traps", "trap: unreachable"}, {"leaves", "exit 3"}}) {
+        options.init = name;
+        const auto made = freeze(initialised, options);
+        ASSERT_TRUE(made.ok()) << name;
+        EXPECT_EQ(made.value().made, nullptr);
+        EXPECT_EQ(text(made.value().outcome), said);
+    }
+    for (const auto& [name, code] : std::initializer_list<std::pair<const char*, ErrorCode>>{
+             {"absent", ErrorCode::no_such_export}, {"global", ErrorCode::no_such_export},
+             {"takes", ErrorCode::argument_mismatch}}) {
+        options.init = name;
+        const auto made = freeze(initialised, options);
+        ASSERT_FALSE(made.ok()) << name;
+        EXPECT_EQ(made.error().code, code) << name;
+    }
+}
+
+TEST_F(PoolTest, TemplatesTellWhatBeginsOtherwise) {
+    static u64 salt = 0;
+    define("salt", {}, {type_i32}, [](Caller&, void*, std::span<u64> slots) {
+        slots[0] = salt;
+        return HostResult::ok();
+    });
+    const auto difference = [this](const std::string& init, u64 first, u64 second) {
+        const std::string wat = R"((module (import "host" "salt" (func $salt (result i32)))
+            (memory 2) (data (i32.const 100) "x") (table $t 5 9 funcref) (global $g (mut i32) (i32.const 1))
+            (data $d "d") (func $f) (elem declare func $f) (func (export "init") )" +
+                                init + "))";
+        TemplateOptions options;
+        options.init = "init";
+        salt = first;
+        const auto one = template_of(wat, options);
+        salt = second;
+        const auto other = template_of(wat, options);
+        EXPECT_EQ(one->difference(*other).empty(), other->difference(*one).empty());
+        return one->difference(*other);
+    };
+    const std::string store = "(i32.store8 (i32.const 70000) (call $salt))";
+    EXPECT_EQ(difference(store, 3, 3), "");
+    EXPECT_EQ(difference(store, 3, 4), "memory 0 at 0x11170");
+    EXPECT_EQ(difference(store, 3, 0), "memory 0 at 0x11170") << "the image of one is shorter";
+    EXPECT_EQ(difference("(drop (memory.grow (call $salt)))", 1, 2), "the size of memory 0");
+    EXPECT_EQ(difference("(global.set $g (call $salt))", 1, 2), "global 0");
+    EXPECT_EQ(
+        difference("(if (call $salt) (then (table.set $t (i32.const 2) (ref.func $f))))", 0, 1),
+        "table 0 at 0x2");
+    EXPECT_EQ(difference("(drop (table.grow $t (ref.null func) (call $salt)))", 0, 1),
+        "the size of table 0");
+    EXPECT_EQ(
+        difference("(if (call $salt) (then (data.drop $d)))", 0, 1), "which segments are dropped");
+}
+
 TEST_F(PoolTest, ImportedFunctionsMayBeReferences) {
     open();
     const auto of = template_of(R"((module (import "host" "note" (func $note (param i32)))
