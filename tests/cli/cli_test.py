@@ -535,6 +535,11 @@ class Objdump(CliTest):
             (drop (i32.div_u (i32.const 1) (call 1 (i32.const 2) (i32.const 3))))
             (return (i32.const 7)) (drop (i32.const 8))))"""
 
+    def setUp(self):
+        super().setUp()
+        if "no disassembler" in self.run_wrun("objdump", self.wasm("(module (func))")).err:
+            self.skipTest("linked statically: without a disassembler")
+
     def test_every_function(self):
         out = self.expect(0, "objdump", self.wasm(self.MODULE), err=[]).out
         for line in (r'^func 1 "sum" \(func \(param i32 i32\) \(result i32\)\)$', r"^  homes  r\w+ = local \d, ",
