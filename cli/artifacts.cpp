@@ -11,6 +11,7 @@
 #include "cli/exit_code.hpp"
 #include "cli/load.hpp"
 #include "cli/message.hpp"
+#include "cli/progress.hpp"
 #include "cli/report.hpp"
 #include "engine/artifact.hpp"
 
@@ -53,7 +54,7 @@ int compile(const CompileOptions& options) {
     const Result<std::unique_ptr<engine::Engine>> engine = engine::Engine::make({});
     if (!engine.ok()) return fail("cannot start: " + describe(engine.error()));
     const auto module =
-        engine::Module::compile(*engine.value(), std::move(*bytes), {options.bounds});
+        compile_visibly(*engine.value(), options.module, std::move(*bytes), options.bounds);
     if (!module.ok()) return fail(failure(options.module, module.error()));
     const engine::ArtifactBytes artifact{*module.value()};
     const std::string output = options.output.value_or(default_output(options.module));

@@ -57,7 +57,9 @@ constexpr const char* run_footer =
     "Exit code: the program's own (its lowest eight bits); 134 after a trap; 1 when the module "
     "cannot\n"
     "be loaded, validated or linked; 2 for wrong usage.\n"
-    "WRUN_LOG=error|warn|info|debug chooses what wrun itself reports.";
+    "WRUN_LOG=error|warn|info|debug chooses what wrun itself reports; WRUN_PROGRESS=MS|never "
+    "after\n"
+    "how many milliseconds a compilation shows on a terminal how far it is (1000).";
 
 Finished wrong_usage(const std::string& text) {
     say(Level::error, text + "\nTry 'wrun --help'.");

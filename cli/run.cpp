@@ -11,6 +11,7 @@
 #include "cli/load.hpp"
 #include "cli/message.hpp"
 #include "cli/program.hpp"
+#include "cli/progress.hpp"
 #include "cli/report.hpp"
 #include "cli/values.hpp"
 #include "engine/artifact.hpp"
@@ -77,7 +78,7 @@ std::optional<int> Run::load_module(engine::Engine& engine) {
     std::optional<std::vector<u8>> bytes = load(options_.module, why);
     if (!bytes) return cli::fail(why);
     phases_.read_ns = watch_.lap();
-    auto module = engine::Module::compile(engine, std::move(*bytes), {options_.bounds});
+    auto module = compile_visibly(engine, options_.module, std::move(*bytes), options_.bounds);
     if (!module.ok()) return fail(module.error());
     module_ = std::move(module).take();
     if (says(Level::info)) {

@@ -9,6 +9,7 @@
 //   a time Instance  owned by its store and alive as long as it
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -210,11 +211,19 @@ struct CompileStats {
     u32 threads = 0;
 };
 
+/// How far a compilation is, for another thread to show. Bytes of function bodies.
+struct CompileProgress {
+    std::atomic<u64> bytes = 0;
+    std::atomic<u64> total_bytes = 0;
+};
+
 struct ModuleOptions {
     /// `checked`: slower accesses, but the module's own memories reserve no more than they may ever
     /// hold and grow without a system call. Other modules that import one must be `checked` too;
     /// the module itself may import any memory.
     Bounds bounds = Bounds::guard;
+    /// Borrowed while compile() runs.
+    CompileProgress* progress = nullptr;
 };
 
 /// Immutable; keep it by shared_ptr as long as any instance of it lives (stores do).

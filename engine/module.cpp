@@ -31,6 +31,7 @@ namespace {
     result.compile.stress = options.stress;
     result.compile.bounds = module.bounds;
     result.threads = options.compile_threads;
+    result.progress = module.progress;
     return result;
 }
 
@@ -108,6 +109,7 @@ Result<std::shared_ptr<const Module>> Module::compile(
     const u64 begin_ns = os::monotonic_ns();
     state->engine = &engine;
     state->options = options;
+    state->options.progress = nullptr;
     state->bytes = std::move(bytes);
     state->decoded = WRUN_TRY(decode_and_check(engine, state->bytes));
     const wrun::Module& module = state->decoded;

@@ -49,7 +49,8 @@ struct Batch {
 /// one is in a batch that somebody finishes.
 class Work {
 public:
-    explicit Work(const Module& module) : module_{module} {
+    explicit Work(const wrun::Module& module, CompileProgress* progress = nullptr)
+        : module_{module}, progress_{progress} {
         starts_.push_back(0);
         u64 bytes = 0;
         for (u32 i = 0; i < module.bodies.size(); ++i) {
@@ -62,15 +63,23 @@ public:
         if (starts_.back() != module.bodies.size()) {
             starts_.push_back(static_cast<u32>(module.bodies.size()));
         }
+        if (progress_ != nullptr) progress_->total_bytes = total_bytes_;
     }
 
-    [[nodiscard]] const Module& module() const noexcept { return module_; }
+    [[nodiscard]] const wrun::Module& module() const noexcept { return module_; }
     [[nodiscard]] u64 total_bytes() const noexcept { return total_bytes_; }
     [[nodiscard]] u32 batch_count() const noexcept { return static_cast<u32>(starts_.size() - 1); }
     [[nodiscard]] u32 batch_start(u32 batch) const noexcept { return starts_[batch]; }
     /// batch_count() when there is nothing left.
     [[nodiscard]] u32 take_batch() noexcept {
         return std::min(next_.fetch_add(1, std::memory_order_relaxed), batch_count());
+    }
+    void tell_done(u32 batch) noexcept {
+        if (progress_ == nullptr) return;
+        u64 bytes = 0;
+        for (u32 function = batch_start(batch); function < batch_start(batch + 1); ++function)
+            bytes += module_.bodies[function].size();
+        progress_->bytes.fetch_add(bytes, std::memory_order_relaxed);
     }
     /// Whether `function` comes before everything that has failed so far.
     [[nodiscard]] bool is_wanted(u32 function) const noexcept {
@@ -91,7 +100,8 @@ public:
     [[nodiscard]] Result<void> outcome() const noexcept { return error_; }
 
 private:
-    const Module& module_;
+    const wrun::Module& module_;
+    CompileProgress* progress_;
     std::vector<u32> starts_;  // of batches, and the end
     u64 total_bytes_ = 0;
     std::atomic<u32> next_ = 0;
@@ -126,6 +136,7 @@ private:
             if (!run_group(first, std::min(first + group_functions, end))) return false;
         }
         if (compiler_) keep(begin);
+        work_.tell_done(number);
         return true;
     }
     /// Validates a few functions, then compiles them. What fails first in the module is reported,
@@ -251,7 +262,7 @@ void rebase_batch(Batch& batch, std::span<u32> entries) {
 }
 
 /// Fills in the rel32 of every direct call of a batch.
-void link_batch(Batch& batch, std::span<const u32> entries, const Module& module) {
+void link_batch(Batch& batch, std::span<const u32> entries, const wrun::Module& module) {
     for (const codegen::CallFixup& call : batch.calls) {
         const u32 callee = call.callee.value - module.imported_function_count;
         WRUN_CHECK(callee < entries.size());
@@ -262,7 +273,7 @@ void link_batch(Batch& batch, std::span<const u32> entries, const Module& module
     }
 }
 
-[[nodiscard]] Result<ImageWriter> link(const Module& module, std::deque<Worker>& workers) {
+[[nodiscard]] Result<ImageWriter> link(const wrun::Module& module, std::deque<Worker>& workers) {
     std::vector<Batch> batches = batches_in_order(workers);
     const ImageLayout layout = WRUN_TRY(place_batches(batches));
     WRUN_CHECK(layout.function_count == module.bodies.size());
@@ -283,10 +294,10 @@ void link_batch(Batch& batch, std::span<const u32> entries, const Module& module
 
 }  // namespace
 
-Result<ImageWriter> compile_functions(const Module& module, const runtime::ContextLayout& layout,
-    const PipelineOptions& options, PipelineStats& stats) {
+Result<ImageWriter> compile_functions(const wrun::Module& module,
+    const runtime::ContextLayout& layout, const PipelineOptions& options, PipelineStats& stats) {
     const u64 begin_ns = os::monotonic_ns();
-    Work work{module};
+    Work work{module, options.progress};
     std::deque<Worker> workers;
     stats.threads = worker_count(work, options.threads);
     for (u32 i = 0; i < stats.threads; ++i) {
@@ -301,7 +312,7 @@ Result<ImageWriter> compile_functions(const Module& module, const runtime::Conte
     return image;
 }
 
-Result<void> validate_functions(const Module& module, const PipelineOptions& options) {
+Result<void> validate_functions(const wrun::Module& module, const PipelineOptions& options) {
     Work work{module};
     std::deque<Worker> workers;
     const u32 count = worker_count(work, options.threads);

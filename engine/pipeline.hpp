@@ -5,6 +5,7 @@
 
 #include "base/features.hpp"
 #include "codegen/compile.hpp"
+#include "engine/engine.hpp"
 #include "engine/image.hpp"
 
 namespace wrun::engine {
@@ -13,6 +14,7 @@ struct PipelineOptions {
     FeatureSet features;
     codegen::CompileOptions compile;
     u32 threads = 0;  // 0: as many as the process may use
+    CompileProgress* progress = nullptr;
 };
 
 struct PipelineStats {
@@ -22,10 +24,11 @@ struct PipelineStats {
 };
 
 /// The image's bytes, ready to be published. Borrows the module while it runs.
-[[nodiscard]] Result<ImageWriter> compile_functions(const Module& module,
+[[nodiscard]] Result<ImageWriter> compile_functions(const wrun::Module& module,
     const runtime::ContextLayout& layout, const PipelineOptions& options, PipelineStats& stats);
 
 /// Validates every body and generates nothing.
-[[nodiscard]] Result<void> validate_functions(const Module& module, const PipelineOptions& options);
+[[nodiscard]] Result<void> validate_functions(
+    const wrun::Module& module, const PipelineOptions& options);
 
 }  // namespace wrun::engine

@@ -4,6 +4,7 @@ usage: cli_test.py WRUN [TEST…]     WRUN_WASMTIME_LIB names the library that a
 WRUN_BLESS=1 writes the golden help text anew."""
 import json
 import os
+import pty
 import re
 import resource
 import shutil
@@ -524,6 +525,57 @@ class Reports(CliTest):
             self.assertNotIn("functions 0", self.expect(0, "inspect", tag, err=[]).out)
             self.assertNotIn("functions", seen)
         self.expect(1, "inspect", self.write("bad", b"\0asm\1\0\0\0\x0b"), err=r"bad: .*\(at byte \d+\)")
+
+
+class Progress(CliTest):
+    """Of a module of some megabytes, on a terminal of our own."""
+
+    def shown(self, *words, env=None, module=None):
+        """What is written to the terminal that is standard error."""
+        main, terminal = pty.openpty()
+        self.addCleanup(os.close, main)
+        done = self.run_wrun(*words, module or self.large(), env={"TERM": "xterm", **(env or {})},
+                             stdout=subprocess.PIPE, stderr=terminal)
+        os.close(terminal)
+        self.assertEqual(done.returncode, 0)
+        os.set_blocking(main, False)
+        try:
+            return os.read(main, 1 << 20).decode()
+        except OSError:  # nothing came
+            return ""
+
+    def large(self):
+        """A valid module: so many functions with a body of zeros dropped."""
+        def leb(number):
+            out = bytearray()
+            while True:
+                out.append(number & 127 | (128 if number > 127 else 0))
+                number >>= 7
+                if not number:
+                    return bytes(out)
+
+        def section(number, content):
+            return bytes([number]) + leb(len(content)) + content
+
+        count, code = 400, b"\0" + b"\x41\0\x1a" * 3000 + b"\x0b"
+        body = leb(len(code)) + code
+        return self.write("large.wasm", b"\0asm\1\0\0\0" + section(1, b"\1\x60\0\0") +
+                          section(3, leb(count) + b"\0" * count) + section(7, b"\1\6_start\0\0") +
+                          section(10, leb(count) + body * count))
+
+    def test_it_is_shown_and_gone_again(self):
+        text = self.shown(env={"WRUN_PROGRESS": "0"})
+        self.assertRegex(text, r"^\r\x1b\[Kwrun: compiling \S*large\.wasm … \d+ %")
+        self.assertTrue(text.endswith("%\r\x1b[K"), text)
+
+    def test_not_where_nobody_waits_or_looks(self):
+        self.assertEqual(self.shown(env={"WRUN_PROGRESS": "never"}), "")
+        self.assertEqual(self.shown(env={"WRUN_PROGRESS": "600000"}), "")
+        self.assertEqual(self.shown(env={"WRUN_PROGRESS": "0", "TERM": "dumb"}), "")
+        self.assertEqual(self.shown(env={"WRUN_PROGRESS": "0", "WRUN_LOG": "error"}), "")
+        self.assertEqual(self.shown(env={"WRUN_PROGRESS": "0"}, module=self.wasm(guests.EMPTY)), "")
+        self.expect(0, self.large(), env={"WRUN_PROGRESS": "0", "TERM": "xterm"}, err=[])
+        self.assertIn("it may be a number", self.shown(env={"WRUN_PROGRESS": "soon"}))
 
 
 class Objdump(CliTest):
