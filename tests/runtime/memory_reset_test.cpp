@@ -336,7 +336,7 @@ TEST_F(WatchedReset, AFaultOfAnotherKindIsNotTakenForAWrite) {
     };
     // A sanitizer has a way of its own to end.
     EXPECT_EXIT(
-        touch_beyond_the_end_of_a_file(), [](int status) { return WIFSIGNALED(status); }, "");
+        touch_beyond_the_end_of_a_file(), [](int status) { return status != 0; }, "");
 }
 
 TEST(Reset, DoesNotWatchWhatIsTooLargeOrNotLearned) {
@@ -402,10 +402,13 @@ TEST(Reset, SeesWhatAChildOfForkWrites) {
     EXPECT_TRUE(slot.is_pristine());
 }
 
+/// Takes one page fault; a sanitizer's look at its shadow would be another one.
+__attribute__((no_sanitize("address"))) void touch_one(volatile u8* page) {
+    *page = 1;
+}
+
 /// A child counts its faults from zero: it may get to its parent's number in the midst of a run.
 TEST(Reset, IsNotFooledByAChildWithAsManyFaults) {
-    constexpr u64 spare_bytes = u64{64} << 20;
-    const auto spare = os::MappedRegion::allocate(spare_bytes).take();
     Slot slot{20, 4 * wasm_page, ResetWay::learned};
     const auto run = [&] {
         slot.begin();
@@ -414,6 +417,11 @@ TEST(Reset, IsNotFooledByAChildWithAsManyFaults) {
     };
     for (int i = 0; i < 4; ++i)
         run();
+    // Pages for the child to fault on, as many as it may need.
+    const u64 spare_bytes = (os::thread_fault_count().value() + 1000) * os::page_bytes;
+    auto spare = os::MappedRegion::allocate(spare_bytes).take();
+    ASSERT_TRUE(spare.refuse_huge_pages().ok());
+    run();
     const u64 faults = os::thread_fault_count().value();
     slot.begin();
     const pid_t child = fork();
@@ -421,7 +429,7 @@ TEST(Reset, IsNotFooledByAChildWithAsManyFaults) {
         slot.memory->base()[7 * os::page_bytes] = 1;
         u64 at = 0;
         while (os::thread_fault_count().value() < faults && at < spare_bytes) {
-            spare.data()[at] = 1;
+            touch_one(spare.data() + at);
             at += os::page_bytes;
         }
         const bool is_met = os::thread_fault_count() == faults;
