@@ -11,43 +11,17 @@
 #include <random>
 #include <set>
 
+#include "tests/base/private_mapping.hpp"
+
 namespace wrun::os {
 namespace {
 
 constexpr u64 file_pages = 24;
 constexpr u64 pages = 40;
 
-/// Pages of a file mapped privately, then anonymous ones.
-class Mapping {
+class Mapping : public PrivateMapping {
 public:
-    Mapping() {
-        file_ = static_cast<int>(syscall(SYS_memfd_create, "pages", 0));
-        const std::vector<u8> content(file_pages * page_bytes, 7);
-        EXPECT_EQ(
-            pwrite(file_, content.data(), content.size(), 0), static_cast<ssize_t>(content.size()));
-        void* const all = mmap(nullptr, pages * page_bytes, PROT_READ | PROT_WRITE,
-            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        EXPECT_NE(all, MAP_FAILED);
-        EXPECT_EQ(mmap(all, file_pages * page_bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_FIXED, file_, 0),
-            all);
-        EXPECT_EQ(madvise(all, pages * page_bytes, MADV_NOHUGEPAGE), 0);
-        data = static_cast<u8*>(all);
-    }
-    ~Mapping() {
-        munmap(data, pages * page_bytes);
-        close(file_);
-    }
-    Mapping(const Mapping&) = delete;
-    Mapping& operator=(const Mapping&) = delete;
-
-    void write(u64 page) const { *static_cast<volatile u8*>(data + page * page_bytes + 100) = 1; }
-    void read(u64 page) const { (void)*static_cast<volatile u8*>(data + page * page_bytes); }
-
-    u8* data = nullptr;
-
-private:
-    int file_ = -1;
+    Mapping() : PrivateMapping{file_pages, pages} {}
 };
 
 class Pages : public ::testing::TestWithParam<PageScanner::Way> {
@@ -95,13 +69,13 @@ TEST_P(Pages, ArePrivateOnceWritten) {
 TEST_P(Pages, OfAFileAreNotPrivateWhenRead) {
     const Mapping mapping;
     for (u64 page = 0; page < file_pages; ++page)
-        mapping.read(page);
+        (void)mapping.read(page);
     EXPECT_EQ(found(mapping), std::set<u64>{});
 }
 
 TEST_P(Pages, OfZerosMayBeNamedButOnlyByReading) {
     const Mapping mapping;
-    mapping.read(file_pages + 3);
+    (void)mapping.read(file_pages + 3);
     if (GetParam() == PageScanner::Way::scan) {
         EXPECT_EQ(found(mapping), std::set<u64>{});
     } else {

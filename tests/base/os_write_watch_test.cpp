@@ -6,13 +6,13 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <vector>
+#include <optional>
+
+#include "tests/base/private_mapping.hpp"
 
 namespace wrun::os {
 namespace {
@@ -41,34 +41,19 @@ protected:
         action.sa_sigaction = on_bus;
         action.sa_flags = SA_SIGINFO;
         ASSERT_EQ(sigaction(SIGBUS, &action, &before_), 0);
-        file_ = static_cast<int>(syscall(SYS_memfd_create, "pages", 0));
-        const std::vector<u8> content(file_pages * page_bytes, 7);
-        ASSERT_EQ(
-            pwrite(file_, content.data(), content.size(), 0), static_cast<ssize_t>(content.size()));
-        void* const all = mmap(nullptr, pages * page_bytes, PROT_READ | PROT_WRITE,
-            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        ASSERT_NE(all, MAP_FAILED);
-        ASSERT_EQ(mmap(all, file_pages * page_bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_FIXED, file_, 0),
-            all);
-        ASSERT_EQ(madvise(all, pages * page_bytes, MADV_NOHUGEPAGE), 0);
-        data = static_cast<u8*>(all);
+        mapping_.emplace(file_pages, pages);
+        data = mapping_->data;
         signals = 0;
     }
     void TearDown() override {
         if (!watch) return;
-        munmap(data, pages * page_bytes);
-        close(file_);
+        mapping_.reset();
         sigaction(SIGBUS, &before_, nullptr);
         watch->close();
     }
 
-    void write(u64 page, u8 value = 1) const {
-        *static_cast<volatile u8*>(data + page * page_bytes + 100) = value;
-    }
-    [[nodiscard]] u8 read(u64 page) const {
-        return *static_cast<volatile u8*>(data + page * page_bytes + 100);
-    }
+    void write(u64 page) const { mapping_->write(page); }
+    [[nodiscard]] u8 read(u64 page) const { return mapping_->read(page); }
     [[nodiscard]] int signals_of_writing_all() const {
         const int before = signals;
         for (u64 page = 0; page < pages; ++page)
@@ -79,7 +64,7 @@ protected:
     u8* data = nullptr;
 
 private:
-    int file_ = -1;
+    std::optional<PrivateMapping> mapping_;
     struct sigaction before_ {};
 };
 
