@@ -204,12 +204,9 @@ void handle(int signal, siginfo_t* info, void* context) noexcept {
     const int saved_errno = errno;
     auto& interrupted = *static_cast<ucontext_t*>(context);
     // By guests and by hosts: it is as if nothing had been.
-    if (signal == SIGBUS && info->si_code == BUS_ADRERR &&
-        allow_watched_write(reinterpret_cast<u64>(info->si_addr))) {
-        errno = saved_errno;
-        return;
-    }
-    if (!claim(signal, *info, interrupted)) chain(signal, *info, interrupted);
+    const bool is_watched = signal == SIGBUS && info->si_code == BUS_ADRERR &&
+                            allow_watched_write(reinterpret_cast<u64>(info->si_addr));
+    if (!is_watched && !claim(signal, *info, interrupted)) chain(signal, *info, interrupted);
     errno = saved_errno;
 }
 
