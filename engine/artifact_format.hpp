@@ -3,12 +3,10 @@
 // padding, and what they point to is an offset or an index. A file is good for one build of wrun
 // only, so nothing here is kept compatible; the version tells other tools how far to read.
 //
-//   0                 header        one page: who made it, for what, of what; where the sections
-//   are 4096              start         the sections that every start reads, each at a multiple of
-//   16 then, each at a multiple of a page
-//                     wasm          the module as it was compiled
-//                     …             what is read when something asks for it
-//                     code          position-independent; the only section mapped for execution
+// The header takes the first page: who made it, for what, of what, and where the sections are. Then
+// come the sections that every start reads, each at a multiple of 16; then, each at a multiple of a
+// page, the module as it was compiled, what is read when something asks for it, and the code, which
+// is position-independent and alone mapped for execution.
 #pragma once
 
 #include <array>

@@ -16,12 +16,9 @@ using FindState = State* (*)(engine::Store& store);
 [[nodiscard]] State* state_in_host_data(engine::Store& store) noexcept;
 
 /// Defines the module wasi_snapshot_preview1, and what instances can ask of wrun itself as "wrun":
-///
-///   generation_id (func (param i32) (result i32))   writes 16 bytes that no other instance is
-///   told,
-///                                                   always the same to this one; an errno
-///
-/// An instance that starts from a frozen one cannot know by its memory that it is another one.
+/// generation_id (func (param i32) (result i32)) writes 16 bytes that no other instance is told,
+/// always the same to this one, and answers an errno. An instance that starts from a frozen one
+/// cannot know by its memory that it is another one.
 Result<void> define_preview1(engine::Linker& linker, FindState find = &state_in_host_data);
 
 }  // namespace wrun::wasi
