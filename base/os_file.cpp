@@ -2,12 +2,15 @@
 #include "base/os_file.hpp"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 namespace wrun::os {
+
+static_assert(no_such_file == ENOENT);
 
 namespace {
 
@@ -23,6 +26,10 @@ namespace {
 
 File::~File() {
     if (number_ >= 0) ::close(number_);
+}
+
+File File::copy() const noexcept {
+    return File{::fcntl(number_, F_DUPFD_CLOEXEC, 0)};
 }
 
 Result<File> File::open_for_reading(const std::string& path) noexcept {
@@ -55,6 +62,10 @@ Result<FileStatus> status_of(int file) noexcept {
 }
 
 Result<void> write_at(int file, u64 offset, std::span<const u8> bytes) noexcept {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && offset + bytes.size() > limit.rlim_cur) {
+        return Error{ErrorCode::io, EFBIG};
+    }
     while (!bytes.empty()) {
         const ssize_t written =
             ::pwrite(file, bytes.data(), bytes.size(), static_cast<off_t>(offset));
@@ -63,6 +74,18 @@ Result<void> write_at(int file, u64 offset, std::span<const u8> bytes) noexcept 
         if (written == 0) return Error{ErrorCode::io, ENOSPC};
         offset += static_cast<u64>(written);
         bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+    return {};
+}
+
+Result<void> read_at(int file, u64 offset, std::span<u8> bytes) noexcept {
+    while (!bytes.empty()) {
+        const ssize_t got = ::pread(file, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return io_error();
+        if (got == 0) return Error{ErrorCode::io, EIO};
+        offset += static_cast<u64>(got);
+        bytes = bytes.subspan(static_cast<std::size_t>(got));
     }
     return {};
 }

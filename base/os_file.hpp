@@ -26,6 +26,8 @@ public:
     [[nodiscard]] int number() const noexcept { return number_; }
     [[nodiscard]] explicit operator bool() const noexcept { return number_ >= 0; }
 
+    /// Another descriptor of the same open file; none when there is none to be had.
+    [[nodiscard]] File copy() const noexcept;
     [[nodiscard]] static Result<File> open_for_reading(const std::string& path) noexcept;
 
 private:
@@ -47,7 +49,13 @@ struct FileStatus {
 
 [[nodiscard]] FileStatus status_from(const struct stat& found) noexcept;
 [[nodiscard]] Result<FileStatus> status_of(int file) noexcept;
-/// All of `bytes`, however the system cuts them.
+/// All of `bytes`, however the system cuts them. Fails where a signal would be the answer, because
+/// the file would become larger than the process may make one.
 [[nodiscard]] Result<void> write_at(int file, u64 offset, std::span<const u8> bytes) noexcept;
+/// Fails where the file ends before `bytes` do.
+[[nodiscard]] Result<void> read_at(int file, u64 offset, std::span<u8> bytes) noexcept;
+
+/// An errno that some callers look at.
+inline constexpr u16 no_such_file = 2;
 
 }  // namespace wrun::os

@@ -22,6 +22,12 @@ namespace {
     return answer == 0 ? Result<void>{} : io_error();
 }
 
+[[nodiscard]] i64 now_ns(clockid_t clock) noexcept {
+    timespec now{};
+    (void)clock_gettime(clock, &now);
+    return i64{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
 [[nodiscard]] Result<File> opened(int folder, const char* name, int flags, u32 permissions) {
     int number = 0;
     do {
@@ -34,10 +40,18 @@ namespace {
 }  // namespace
 
 Result<Folder> Folder::open(const std::string& path) noexcept {
+    return open(path, 0);
+}
+
+Result<Folder> Folder::open_itself(const std::string& path) noexcept {
+    return open(path, O_NOFOLLOW);
+}
+
+Result<Folder> Folder::open(const std::string& path, int flags) noexcept {
     Folder folder;
     int number = 0;
     do {
-        number = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        number = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
     } while (number < 0 && errno == EINTR);
     if (number < 0) return io_error();
     folder.descriptor_ = File{number};
@@ -102,14 +116,12 @@ Result<void> set_permissions(int file, u32 permissions) noexcept {
     return done(::fchmod(file, permissions));
 }
 
-Result<void> synchronize(int file) noexcept {
-    return done(::fdatasync(file));
+i64 calendar_ns() noexcept {
+    return now_ns(CLOCK_REALTIME);
 }
 
-i64 calendar_ns() noexcept {
-    timespec now{};
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return i64{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+i64 system_start_ns() noexcept {
+    return now_ns(CLOCK_REALTIME) - now_ns(CLOCK_BOOTTIME);
 }
 
 u32 effective_user() noexcept {

@@ -13,6 +13,8 @@ class Folder {
 public:
     Folder() = default;
     [[nodiscard]] static Result<Folder> open(const std::string& path) noexcept;
+    /// Not where a symbolic link of this name leads.
+    [[nodiscard]] static Result<Folder> open_itself(const std::string& path) noexcept;
     /// For its owner alone. It may be there already.
     [[nodiscard]] static Result<void> make(const std::string& path) noexcept;
 
@@ -33,16 +35,17 @@ public:
     [[nodiscard]] Result<std::vector<std::string>> names() const;
 
 private:
+    [[nodiscard]] static Result<Folder> open(const std::string& path, int flags) noexcept;
+
     File descriptor_;
 };
 
 /// Its modification time is now.
 [[nodiscard]] Result<void> touch(int file) noexcept;
 [[nodiscard]] Result<void> set_permissions(int file, u32 permissions) noexcept;
-/// What was written is on the disk.
-[[nodiscard]] Result<void> synchronize(int file) noexcept;
-/// Of the calendar, since 1970.
+/// Of the calendar, since 1970: now, and when the system started.
 [[nodiscard]] i64 calendar_ns() noexcept;
+[[nodiscard]] i64 system_start_ns() noexcept;
 [[nodiscard]] u32 effective_user() noexcept;
 [[nodiscard]] u32 process_number() noexcept;
 

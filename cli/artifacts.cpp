@@ -1,9 +1,6 @@
 // See artifacts.hpp.
 #include "cli/artifacts.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cstring>
 
 #include "base/errors.hpp"
@@ -80,14 +77,9 @@ int verify(const VerifyOptions& options) {
     return code;
 }
 
-std::optional<os::File> open_artifact(const std::string& path) {
-    Result<os::File> file = os::File::open_for_reading(path);
-    if (!file.ok()) return std::nullopt;
+bool holds_artifact(const os::File& file) noexcept {
     std::array<u8, engine::artifact_magic.size()> begin{};
-    const ssize_t got = ::pread(file.value().number(), begin.data(), begin.size(), 0);
-    if (got != static_cast<ssize_t>(begin.size()) || !engine::is_artifact(begin))
-        return std::nullopt;
-    return std::move(file).take();
+    return os::read_at(file.number(), 0, begin).ok() && engine::is_artifact(begin);
 }
 
 }  // namespace wrun::cli

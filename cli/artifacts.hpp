@@ -2,8 +2,6 @@
 // whole. Running one is `wrun run --allow-precompiled` (cli/run.cpp).
 #pragma once
 
-#include <optional>
-
 #include "base/os_file.hpp"
 #include "cli/options.hpp"
 
@@ -12,7 +10,7 @@ namespace wrun::cli {
 [[nodiscard]] int compile(const CompileOptions& options);
 [[nodiscard]] int verify(const VerifyOptions& options);
 
-/// The file, if it begins as an artifact does; whoever opens other files says what is wrong.
-[[nodiscard]] std::optional<os::File> open_artifact(const std::string& path);
+/// Whether an open file begins as an artifact does.
+[[nodiscard]] bool holds_artifact(const os::File& file) noexcept;
 
 }  // namespace wrun::cli

@@ -64,23 +64,18 @@ std::string_view other_format(const std::vector<u8>& bytes) {
     return {};
 }
 
+std::string name_of(const std::string& path) {
+    return path == "-" ? "standard input" : printable(path, 500);
+}
+
 }  // namespace
 
-std::optional<std::vector<u8>> load(const std::string& path, std::string& why) {
-    const bool standard_input = path == "-";
-    const std::string name = standard_input ? "standard input" : printable(path, 500);
+std::optional<std::vector<u8>> load(const std::string& path, int file, std::string& why) {
     const auto fail = [&](std::string_view text) {
-        why = name + ": ";
+        why = name_of(path) + ": ";
         why += text;
         return std::nullopt;
     };
-    HostFile opened;
-    if (!standard_input) {
-        opened =
-            HostFile{uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); })};
-        if (!opened) return fail(std::strerror(errno));
-    }
-    const int file = standard_input ? STDIN_FILENO : opened.number();
     struct stat status {};
     if (::fstat(file, &status) != 0) return fail(std::strerror(errno));
     if (S_ISDIR(status.st_mode)) return fail("this is a directory; give the module's file");
@@ -96,8 +91,17 @@ std::optional<std::vector<u8>> load(const std::string& path, std::string& why) {
     return bytes;
 }
 
+std::optional<std::vector<u8>> load(const std::string& path, std::string& why) {
+    if (path == "-") return load(path, STDIN_FILENO, why);
+    const HostFile opened{
+        uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); })};
+    if (opened) return load(path, opened.number(), why);
+    why = name_of(path) + ": " + std::strerror(errno);
+    return std::nullopt;
+}
+
 std::string describe_failure(const std::string& path, Error error) {
-    return (path == "-" ? "standard input" : printable(path, 500)) + ": " + describe(error);
+    return name_of(path) + ": " + describe(error);
 }
 
 }  // namespace wrun::cli

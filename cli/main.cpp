@@ -5,6 +5,7 @@
 
 #include "cli/artifacts.hpp"
 #include "cli/bench.hpp"
+#include "cli/cache.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/inspect.hpp"
 #include "cli/message.hpp"
@@ -24,6 +25,7 @@ int dispatch(const Options& options) {
     if (const auto* const chosen = std::get_if<ObjdumpOptions>(&options)) return objdump(*chosen);
     if (const auto* const chosen = std::get_if<CompileOptions>(&options)) return compile(*chosen);
     if (const auto* const chosen = std::get_if<VerifyOptions>(&options)) return verify(*chosen);
+    if (const auto* const chosen = std::get_if<CacheOptions>(&options)) return cache(*chosen);
     return std::get<Finished>(options).exit_code;
 }
 

@@ -35,7 +35,8 @@ constexpr const char* run_usage =
     "       wrun bench [OPTIONS] MODULE [ARGUMENTS…]\n"
     "       wrun objdump [OPTIONS] MODULE\n"
     "       wrun compile [-o FILE] MODULE\n"
-    "       wrun verify ARTIFACT…\n\n"
+    "       wrun verify ARTIFACT…\n"
+    "       wrun cache dir|stat|prune [--max SIZE]\n\n"
     "MODULE is a WebAssembly file, or - for standard input. What follows it belongs to the "
     "program.\n";
 
@@ -135,6 +136,8 @@ void describe_run(CLI::App& app, RawOptions& raw, RunOptions& options) {
     describe_program(app, raw, options);
     app.add_flag("--allow-precompiled", options.allow_precompiled,
         "Run MODULE even if it is an artifact, and trust its machine code");
+    app.add_flag("--no-cache", options.no_cache,
+        "Neither run what was compiled before nor keep what is compiled now");
     app.add_flag("--stats", options.stats, "Print times of each phase and sizes to standard error");
 }
 
@@ -297,6 +300,33 @@ Options parse_compile(const std::vector<std::string>& arguments) {
     return options;
 }
 
+Options parse_cache(const std::vector<std::string>& arguments) {
+    using Action = CacheOptions::Action;
+    CacheOptions options;
+    std::optional<std::string> bytes_max;
+    CLI::App app;
+    app.formatter(std::make_shared<HelpText>(
+        "Usage: wrun cache dir|stat|prune [--max SIZE]\n\nWhere `wrun run` keeps what it has "
+        "compiled (dir), how much there is (stat), and removing\nit, or what was longest not used "
+        "(prune).\n"));
+    app.footer(
+        "WRUN_CACHE_DIR names the folder, and none when it is empty; WRUN_CACHE_SIZE says how "
+        "much\nmay be there, 2G unless told.");
+    const std::map<std::string, Action> actions{
+        {"dir", Action::dir}, {"stat", Action::stat}, {"prune", Action::prune}};
+    app.add_option("ACTION", options.action, "What to do")
+        ->transform(CLI::CheckedTransformer(actions).description(""))
+        ->type_name("dir|stat|prune")
+        ->required();
+    app.add_option("--max", bytes_max, "When pruning, leave so many bytes")->type_name("SIZE");
+    if (const auto finished = read(app, arguments)) return *finished;
+    if (!bytes_max) return options;
+    std::string why;
+    options.bytes_max = parse_size(*bytes_max, why);
+    if (!options.bytes_max) return wrong_usage(why);
+    return options;
+}
+
 Options parse_verify(const std::vector<std::string>& arguments) {
     VerifyOptions options;
     CLI::App app;
@@ -342,7 +372,7 @@ Options parse_options(int argc, const char* const* argv) {
     std::vector<std::string> arguments{argv + std::min(argc, 1), argv + argc};
     const std::string command = arguments.empty() ? "" : arguments[0];
     if (command == "run" || command == "bench" || command == "validate" || command == "inspect" ||
-        command == "objdump" || command == "compile" || command == "verify")
+        command == "objdump" || command == "compile" || command == "verify" || command == "cache")
         arguments.erase(arguments.begin());
     if (command == "bench") return parse_bench(arguments);
     if (command == "validate") return parse_validate(arguments);
@@ -350,6 +380,7 @@ Options parse_options(int argc, const char* const* argv) {
     if (command == "objdump") return parse_objdump(arguments);
     if (command == "compile") return parse_compile(arguments);
     if (command == "verify") return parse_verify(arguments);
+    if (command == "cache") return parse_cache(arguments);
     return parse_run(arguments);
 }
 

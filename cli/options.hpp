@@ -25,6 +25,7 @@ struct RunOptions {
     engine::Bounds bounds = engine::Bounds::guard;
     bool stats = false;
     bool allow_precompiled = false;  // the module may be an artifact
+    bool no_cache = false;
 };
 
 struct CompileOptions {
@@ -35,6 +36,12 @@ struct CompileOptions {
 
 struct VerifyOptions {
     std::vector<std::string> artifacts;
+};
+
+struct CacheOptions {
+    enum class Action : u8 { dir, stat, prune };
+    Action action = Action::stat;
+    std::optional<u64> bytes_max;  // to leave when pruning; nothing unless told
 };
 
 struct BenchOptions {
@@ -73,7 +80,7 @@ struct Finished {
 };
 
 using Options = std::variant<RunOptions, BenchOptions, ValidateOptions, InspectOptions,
-    ObjdumpOptions, CompileOptions, VerifyOptions, Finished>;
+    ObjdumpOptions, CompileOptions, VerifyOptions, CacheOptions, Finished>;
 
 [[nodiscard]] Options parse_options(int argc, const char* const* argv);
 

@@ -91,8 +91,8 @@ std::string describe_stats(const engine::CompileStats& stats, const Phases& phas
     const double compile_s = static_cast<double>(stats.compile_ns) / 1e9;
     const double rate = compile_s > 0 ? code_bytes / 1e6 / compile_s : 0;
     const u64 total = phases.start_ns + phases.read_ns + phases.prepare_ns + stats.decode_ns +
-                      stats.compile_ns + stats.link_ns + stats.publish_ns + phases.instantiate_ns +
-                      phases.run_ns;
+                      stats.compile_ns + stats.link_ns + stats.publish_ns + phases.keep_ns +
+                      phases.instantiate_ns + phases.run_ns;
     return "statistics" + phase("start", phases.start_ns, "options and grants") +
            phase("read", phases.read_ns, describe_bytes(stats.wasm_bytes)) +
            phase("prepare", phases.prepare_ns, "engine and imports") +
@@ -105,6 +105,7 @@ std::string describe_stats(const engine::CompileStats& stats, const Phases& phas
            phase("publish", stats.publish_ns,
                describe_bytes(stats.machine_code_bytes) + " of machine code, " +
                    describe_bytes(stats.trap_table_bytes) + " of trap table") +
+           (phases.keep_ns == 0 ? "" : phase("keep", phases.keep_ns, "in the cache")) +
            phase("instantiate", phases.instantiate_ns) + phase("run", phases.run_ns) +
            phase("total", total);
 }

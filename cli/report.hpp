@@ -27,6 +27,7 @@ struct Phases {
     u64 start_ns = 0;
     u64 read_ns = 0;
     u64 prepare_ns = 0;  // engine, linker and what is granted
+    u64 keep_ns = 0;     // in the cache
     u64 instantiate_ns = 0;
     u64 run_ns = 0;
 };

@@ -1,12 +1,16 @@
 // See run.hpp.
 #include "cli/run.hpp"
 
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <optional>
 
 #include "base/errors.hpp"
 #include "cli/artifacts.hpp"
+#include "cli/cache.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/load.hpp"
 #include "cli/message.hpp"
@@ -35,6 +39,11 @@ private:
 
     [[nodiscard]] std::optional<int> load_module(engine::Engine& engine);
     [[nodiscard]] std::optional<int> load_precompiled(engine::Engine& engine, os::File file);
+    [[nodiscard]] std::optional<int> load_by_cache(
+        engine::Engine& engine, const os::File& file, const engine::Cache& cache);
+    [[nodiscard]] std::optional<int> compile(engine::Engine& engine, std::vector<u8> bytes);
+    [[nodiscard]] std::optional<std::vector<u8>> read_module(const os::File& file);
+    [[nodiscard]] bool take(std::shared_ptr<const engine::Module> module);
     [[nodiscard]] int run_program(Store& store, const engine::Linker& linker);
     [[nodiscard]] int print(const std::vector<Value>& results) const;
     void report_stats() const;
@@ -72,15 +81,68 @@ std::optional<int> Run::load_precompiled(engine::Engine& engine, os::File file) 
 
 /// The module, from wherever it is had quickest; else an exit code.
 std::optional<int> Run::load_module(engine::Engine& engine) {
-    if (auto artifact = open_artifact(options_.module))
-        return load_precompiled(engine, std::move(*artifact));
+    os::File file;
+    if (options_.module != "-") {
+        Result<os::File> opened = os::File::open_for_reading(options_.module);
+        if (!opened.ok())
+            return cli::fail(
+                printable(options_.module, 500) + ": " + std::strerror(opened.error().detail));
+        file = std::move(opened).take();
+        if (holds_artifact(file)) return load_precompiled(engine, std::move(file));
+    }
+    if (!options_.no_cache) {
+        if (const std::optional<engine::Cache> cache = open_cache())
+            return load_by_cache(engine, file, *cache);
+    }
+    auto bytes = read_module(file);
+    return bytes ? compile(engine, std::move(*bytes)) : exit_code::failure;
+}
+
+std::optional<std::vector<u8>> Run::read_module(const os::File& file) {
     std::string why;
-    std::optional<std::vector<u8>> bytes = load(options_.module, why);
-    if (!bytes) return cli::fail(why);
+    auto bytes = load(options_.module, file ? file.number() : STDIN_FILENO, why);
+    if (!bytes) say(Level::error, why);
     phases_.read_ns = watch_.lap();
-    auto module = compile_visibly(engine, options_.module, std::move(*bytes), options_.bounds);
+    return bytes;
+}
+
+bool Run::take(std::shared_ptr<const engine::Module> module) {
+    if (module == nullptr) return false;
+    module_ = std::move(module);
+    phases_.read_ns += watch_.lap();
+    say(Level::info, printable(options_.module, 500) + ": compiled before");
+    return true;
+}
+
+std::optional<int> Run::load_by_cache(
+    engine::Engine& engine, const os::File& file, const engine::Cache& cache) {
+    const engine::ModuleOptions how{options_.bounds};
+    const auto before = os::status_of(file.number());
+    const bool may_be_noted = before.ok() && before.value().is_regular;
+    if (may_be_noted && take(cache.find(engine, how, before.value()))) return std::nullopt;
+    auto bytes = read_module(file);
+    if (!bytes) return exit_code::failure;
+    const Sha256Digest digest = Sha256::of(*bytes);
+    if (!take(cache.find(engine, how, digest))) {
+        if (const auto failed = compile(engine, std::move(*bytes))) return failed;
+        if (const Result<void> kept = cache.keep(*module_, digest); !kept.ok())
+            tell_not_kept(kept.error());
+        phases_.keep_ns = watch_.lap();
+    }
+    // What was read is what the file holds, if it did not change meanwhile.
+    const auto after = os::status_of(file.number());
+    if (may_be_noted && after.ok() && after.value() == before.value()) {
+        if (const Result<void> noted = cache.note(after.value(), digest); !noted.ok())
+            say(Level::info, "cannot note which module this is: " + describe(noted.error()));
+    }
+    return std::nullopt;
+}
+
+std::optional<int> Run::compile(engine::Engine& engine, std::vector<u8> bytes) {
+    auto module = compile_visibly(engine, options_.module, std::move(bytes), options_.bounds);
     if (!module.ok()) return fail(module.error());
     module_ = std::move(module).take();
+    static_cast<void>(watch_.lap());  // the engine has measured its phases itself
     if (says(Level::info)) {
         const engine::CompileStats& stats = module_->stats();
         say(Level::info, printable(options_.module, 500) + ": compiled " +
@@ -123,7 +185,7 @@ int Run::operator()(std::array<int, 3> streams) {
     phases_.prepare_ns = watch_.lap();
 
     if (const std::optional<int> failed = load_module(*engine.value())) return *failed;
-    static_cast<void>(watch_.lap());  // the engine has measured its phases itself
+    static_cast<void>(watch_.lap());
 
     Result<std::unique_ptr<Store>> store =
         Store::make(*engine.value(), store_options(options_, *granted.state));

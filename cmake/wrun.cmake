@@ -23,7 +23,8 @@ function(wrun_library folder)
 endfunction()
 
 # wrun_add_test(<name> COMMAND <command…> [LABELS …] [TIMEOUT seconds] [SERIAL])
-# A ctest entry that cannot hang and that may say "skipped" with exit code 77.
+# A ctest entry that cannot hang and that may say "skipped" with exit code 77. What it runs keeps nothing in the cache
+# of whoever tests.
 function(wrun_add_test name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "TIMEOUT" "COMMAND;LABELS")
     if(NOT arg_TIMEOUT)
@@ -33,7 +34,7 @@ function(wrun_add_test name)
     add_test(NAME ${test} COMMAND ${arg_COMMAND})
     set_tests_properties(${test} PROPERTIES
         TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77 LABELS "${arg_LABELS}" RUN_SERIAL "${arg_SERIAL}"
-        ENVIRONMENT "${WRUN_SANITIZER_ENVIRONMENT}")
+        ENVIRONMENT "${WRUN_SANITIZER_ENVIRONMENT};WRUN_CACHE_DIR=")
 endfunction()
 
 # wrun_unit_tests(<folder> [OVER <library's folder>])

@@ -39,6 +39,7 @@ class CliTest(unittest.TestCase):
 
     def run_wrun(self, *words, stdin=b"", env=None, **more):
         environment = {key: value for key, value in os.environ.items() if key != "WRUN_LOG"}
+        environment["WRUN_CACHE_DIR"] = ""
         environment.update(env or {})
         if not {"stdout", "stderr"} & set(more):
             more["capture_output"] = True

@@ -1,0 +1,112 @@
+// See cache.hpp.
+#include "cli/cache.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/errors.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/grants.hpp"
+#include "cli/message.hpp"
+#include "cli/report.hpp"
+
+namespace wrun::cli {
+namespace {
+
+constexpr u64 bytes_max_default = u64{2} << 30;
+
+std::string variable(const char* name) {
+    const char* const value = std::getenv(name);
+    return value == nullptr ? "" : value;
+}
+
+struct Place {
+    std::string parent;  // made where it is missing, if it is said
+    std::string path;    // empty: there is no cache
+};
+
+Place place() {
+    if (const char* const chosen = std::getenv("WRUN_CACHE_DIR")) {
+        std::string path = chosen;
+        // A slash at the end would have a link of this name followed.
+        while (path.size() > 1 && path.back() == '/')
+            path.pop_back();
+        return {{}, path};
+    }
+    const std::string caches = variable("XDG_CACHE_HOME");
+    if (caches.starts_with('/')) return {caches, caches + "/wrun"};
+    const std::string home = variable("HOME");
+    if (!home.starts_with('/')) return {};
+    return {home + "/.cache", home + "/.cache/wrun"};
+}
+
+u64 bytes_max() {
+    const std::string said = variable("WRUN_CACHE_SIZE");
+    if (said.empty()) return bytes_max_default;
+    std::string why;
+    const std::optional<u64> bytes = parse_size(said, why);
+    if (bytes) return *bytes;
+    say(Level::warn, "WRUN_CACHE_SIZE: " + why);
+    return bytes_max_default;
+}
+
+std::string reason(Error error) {
+    return error.code == ErrorCode::io ? std::strerror(error.detail) : describe(error);
+}
+
+Result<engine::Cache> open(const Place& where) {
+    if (!where.parent.empty()) static_cast<void>(os::Folder::make(where.parent));
+    return engine::Cache::open(where.path, bytes_max());
+}
+
+int print(const std::string& text) {
+    if (std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0)
+        return exit_code::success;
+    return fail(std::string{"cannot write: "} + std::strerror(errno));
+}
+
+}  // namespace
+
+std::optional<engine::Cache> open_cache() {
+    const Place where = place();
+    if (where.path.empty()) return std::nullopt;
+    Result<engine::Cache> cache = open(where);
+    if (cache.ok()) return std::move(cache).take();
+    say(Level::warn, "compiled modules are not kept: cannot use the folder '" +
+                         printable(where.path, 500) + "': " + reason(cache.error()) +
+                         " (WRUN_CACHE_DIR names another, --no-cache asks for none)");
+    return std::nullopt;
+}
+
+void tell_not_kept(Error error) {
+    say(Level::warn, "the compiled module is not kept: '" + printable(place().path, 500) +
+                         "': " + reason(error) + " (--no-cache does not try)");
+}
+
+int cache(const CacheOptions& options) {
+    const Place where = place();
+    if (where.path.empty())
+        return fail(
+            "there is no cache: WRUN_CACHE_DIR is empty, or neither XDG_CACHE_HOME nor "
+            "HOME says where");
+    if (options.action == CacheOptions::Action::dir) return print(where.path + "\n");
+    Result<engine::Cache> opened = open(where);
+    if (!opened.ok())
+        return fail("'" + printable(where.path, 500) + "': " + reason(opened.error()));
+    const engine::Cache& kept = opened.value();
+    if (options.action == CacheOptions::Action::prune) {
+        const Result<void> pruned = kept.prune(options.bytes_max.value_or(0));
+        if (!pruned.ok())
+            return fail("'" + printable(where.path, 500) + "': " + reason(pruned.error()));
+    }
+    const auto contents = kept.contents();
+    if (!contents.ok())
+        return fail("'" + printable(where.path, 500) + "': " + reason(contents.error()));
+    return print("folder   " + where.path + "\nmodules  " +
+                 std::to_string(contents.value().modules) + "\nsize     " +
+                 describe_bytes(contents.value().bytes) + " of " + describe_bytes(bytes_max()) +
+                 "\n");
+}
+
+}  // namespace wrun::cli
