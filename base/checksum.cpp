@@ -20,6 +20,7 @@ constexpr std::size_t block_bytes = lane_count * sizeof(u64);
 void take_block(std::array<u64, lane_count>& lanes, const u8* block) noexcept {
     std::array<u64, lane_count> words;
     std::memcpy(words.data(), block, block_bytes);
+#pragma GCC unroll 8
     for (std::size_t i = 0; i < lane_count; ++i)
         lanes[i] = taken(lanes[i], words[i]);
 }

@@ -43,6 +43,8 @@ private:
         engine::Engine& engine, const os::File& file, const engine::Cache& cache);
     [[nodiscard]] std::optional<int> compile(engine::Engine& engine, std::vector<u8> bytes);
     [[nodiscard]] std::optional<std::vector<u8>> read_module(const os::File& file);
+    void note(
+        const engine::Cache& cache, const os::FileStatus& file, const Sha256Digest& digest) const;
     [[nodiscard]] bool take(std::shared_ptr<const engine::Module> module);
     [[nodiscard]] int run_program(Store& store, const engine::Linker& linker);
     [[nodiscard]] int print(const std::vector<Value>& results) const;
@@ -72,11 +74,27 @@ std::optional<int> Run::load_precompiled(engine::Engine& engine, os::File file) 
             "made or changed it.\nRun the WebAssembly file that it was made from, or, if you trust "
             "it as you trust a program, say --allow-precompiled");
     }
-    auto module = engine::load_foreign_artifact(engine, std::move(file));
+    const auto before = os::status_of(file.number());
+    const auto digest = engine::claimed_wasm_digest(file);
+    std::optional<engine::Cache> cache;
+    if (!options_.no_cache && before.ok() && digest.ok()) cache = open_cache();
+    const bool is_checked = cache && cache->noted(before.value()) == digest.value();
+    auto module = is_checked ? engine::load_checked_artifact(engine, file.copy())
+                             : engine::load_foreign_artifact(engine, file.copy());
     if (!module.ok()) return fail(module.error());
     module_ = std::move(module).take();
+    // What was checked is what the file holds, if it did not change meanwhile.
+    const auto after = os::status_of(file.number());
+    if (cache && !is_checked && after.ok() && after.value() == before.value())
+        note(*cache, after.value(), digest.value());
     phases_.read_ns = watch_.lap();
     return std::nullopt;
+}
+
+void Run::note(
+    const engine::Cache& cache, const os::FileStatus& file, const Sha256Digest& digest) const {
+    if (const Result<void> noted = cache.note(file, digest); !noted.ok())
+        say(Level::info, "cannot note which module this is: " + describe(noted.error()));
 }
 
 /// The module, from wherever it is had quickest; else an exit code.
@@ -131,10 +149,8 @@ std::optional<int> Run::load_by_cache(
     }
     // What was read is what the file holds, if it did not change meanwhile.
     const auto after = os::status_of(file.number());
-    if (may_be_noted && after.ok() && after.value() == before.value()) {
-        if (const Result<void> noted = cache.note(after.value(), digest); !noted.ok())
-            say(Level::info, "cannot note which module this is: " + describe(noted.error()));
-    }
+    if (may_be_noted && after.ok() && after.value() == before.value())
+        note(cache, after.value(), digest);
     return std::nullopt;
 }
 

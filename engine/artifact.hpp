@@ -84,6 +84,13 @@ private:
 [[nodiscard]] Result<std::shared_ptr<const Module>> load_foreign_artifact(
     Engine& engine, os::File file);
 
+/// Likewise, of a file that load_foreign_artifact() has taken before and that has not changed
+/// since.
+[[nodiscard]] Result<std::shared_ptr<const Module>> load_checked_artifact(
+    Engine& engine, os::File file);
+/// Which module an artifact says that it is of; nobody has checked.
+[[nodiscard]] Result<Sha256Digest> claimed_wasm_digest(const os::File& file) noexcept;
+
 /// Checks likewise, for whatever CPU it was made, and does not load it.
 [[nodiscard]] Result<void> verify_artifact(os::File file);
 

@@ -1,4 +1,5 @@
 // Artifact → Module: the header, then the sections where they lie.
+#include <algorithm>
 #include <cstring>
 
 #include "base/checksum.hpp"
@@ -6,6 +7,7 @@
 #include "codegen/cpu.hpp"
 #include "decoder/decode.hpp"
 #include "engine/artifact.hpp"
+#include "engine/build_id.hpp"
 #include "engine/state.hpp"
 #include "runtime/context_layout.hpp"
 #include "validator/validate.hpp"
@@ -29,6 +31,9 @@ constexpr std::array<SectionRule, artifact_section_count> section_rules = {{
 #undef start
 }};
 
+/// What the start of all but the largest modules reads.
+constexpr u64 usual_start_bytes = 64 * 1024;
+
 [[nodiscard]] Error damaged() noexcept {
     return Error{ErrorCode::artifact_damaged};
 }
@@ -44,6 +49,8 @@ public:
         }
         result.region_ = WRUN_TRY(os::MappedRegion::map_for_reading(file.number(), status.bytes));
         result.file_ = std::move(file);
+        // At once what most starts read, instead of a fault for every few pages.
+        result.region_.populate(0, std::min(status.bytes, usual_start_bytes), false);
         WRUN_TRY(result.check_header(status.bytes));
         return result;
     }
@@ -71,7 +78,8 @@ public:
     }
     /// Damage of what a start reads.
     [[nodiscard]] Result<void> check_start() noexcept {
-        region_.populate(0, header().checked_end, false);
+        if (header().checked_end > usual_start_bytes)
+            region_.populate(usual_start_bytes, header().checked_end - usual_start_bytes, false);
         const auto checked =
             bytes().subspan(artifact_header_bytes, header().checked_end - artifact_header_bytes);
         return checksum(checked) == header().checked_sum ? Result<void>{} : damaged();
@@ -230,11 +238,14 @@ void show_module(const MappedArtifact& artifact, wrun::Module& module) {
     return true;
 }
 
+[[nodiscard]] Result<void> check_build(const MappedArtifact& artifact) noexcept {
+    const bool is_ours = artifact.header().build_id == build_id;
+    return is_ours ? Result<void>{} : Error{ErrorCode::artifact_build};
+}
+
 /// Writes the artifact anew, from its module's bytes and its code, and compares.
 [[nodiscard]] Result<void> check_whole(MappedArtifact& artifact) {
-    if (artifact.header().build_id != ArtifactIdentity::here({}, {}).build_id) {
-        return Error{ErrorCode::artifact_build};
-    }
+    WRUN_TRY(check_build(artifact));
     WRUN_TRY(artifact.check_start());
     const auto wasm = artifact.bytes(ArtifactSection::wasm);
     const auto features = FeatureSet::from_bits(artifact.header().configuration.features);
@@ -258,6 +269,19 @@ void show_module(const MappedArtifact& artifact, wrun::Module& module) {
     return {};
 }
 
+/// What can be whole and still not run here.
+[[nodiscard]] Result<std::shared_ptr<const Module>> make_fitting_module(
+    Engine& engine, MappedArtifact artifact) {
+    const ArtifactIdentity identity = artifact.identity();
+    if ((identity.cpu_features & ~u64{codegen::CpuFeatures::host().bits()}) != 0) {
+        return Error{ErrorCode::artifact_cpu};
+    }
+    if ((identity.configuration.features & ~engine.options().features.bits()) != 0) {
+        return Error{ErrorCode::artifact_features};
+    }
+    return make_module(engine, std::move(artifact));
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Module>> load_own_artifact(
@@ -274,14 +298,20 @@ Result<std::shared_ptr<const Module>> load_own_artifact(
 Result<std::shared_ptr<const Module>> load_foreign_artifact(Engine& engine, os::File file) {
     MappedArtifact artifact = WRUN_TRY(MappedArtifact::map(std::move(file)));
     WRUN_TRY(check_whole(artifact));
-    const ArtifactIdentity identity = artifact.identity();
-    if ((identity.cpu_features & ~u64{codegen::CpuFeatures::host().bits()}) != 0) {
-        return Error{ErrorCode::artifact_cpu};
-    }
-    if ((identity.configuration.features & ~engine.options().features.bits()) != 0) {
-        return Error{ErrorCode::artifact_features};
-    }
-    return make_module(engine, std::move(artifact));
+    return make_fitting_module(engine, std::move(artifact));
+}
+
+Result<std::shared_ptr<const Module>> load_checked_artifact(Engine& engine, os::File file) {
+    MappedArtifact artifact = WRUN_TRY(MappedArtifact::map(std::move(file)));
+    WRUN_TRY(check_build(artifact));
+    WRUN_TRY(artifact.check_start());
+    return make_fitting_module(engine, std::move(artifact));
+}
+
+Result<Sha256Digest> claimed_wasm_digest(const os::File& file) noexcept {
+    Sha256Digest digest{};
+    WRUN_TRY(os::read_at(file.number(), offsetof(ArtifactHeader, wasm_digest), digest));
+    return digest;
 }
 
 Result<void> verify_artifact(os::File file) {

@@ -1,4 +1,5 @@
 // Module → the pieces of its artifact.
+#include <algorithm>
 #include <cstring>
 
 #include "base/checksum.hpp"
@@ -113,7 +114,11 @@ void ArtifactBytes::store_sections(const ArtifactContent& content) {
     put(ArtifactSection::exports, decoded.exports);
     put(ArtifactSection::exports_by_name, content.exports_by_name);
     put(ArtifactSection::elems, decoded.elems);
-    put(ArtifactSection::elem_items, decoded.elem_items);
+    // Where all are functions, their numbers say it all.
+    const bool has_expressions =
+        std::find(content.item_functions.begin(), content.item_functions.end(),
+            Module::State::no_function) != content.item_functions.end();
+    if (has_expressions) put(ArtifactSection::elem_items, decoded.elem_items);
     put(ArtifactSection::item_functions, content.item_functions);
     put(ArtifactSection::escaping, decoded.escaping_functions);
     put(ArtifactSection::image_runs, image_.runs);

@@ -36,6 +36,9 @@ public:
     [[nodiscard]] std::shared_ptr<const Module> find(
         Engine& engine, const ModuleOptions& options, const Sha256Digest& wasm) const;
 
+    /// Which module a file holds or, if it is an artifact that was found whole, is of.
+    [[nodiscard]] std::optional<Sha256Digest> noted(const os::FileStatus& file) const;
+
     /// Keeps what was compiled, then evicts what was longest not used if there is too much.
     [[nodiscard]] Result<void> keep(const Module& module, const Sha256Digest& wasm) const;
     /// That the file held this module; `file` is its status before and after it was read.
@@ -67,7 +70,6 @@ private:
         os::FileStatus status;
     };
     [[nodiscard]] Result<Opened> open_entry(const std::string& name) const;
-    [[nodiscard]] std::optional<Sha256Digest> noted(const os::FileStatus& file) const;
     [[nodiscard]] Result<void> publish(const std::string& name, const auto& write) const;
 
     os::Folder folder_;

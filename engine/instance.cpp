@@ -319,9 +319,10 @@ private:
         runtime::Reference* element = table.to_write(to, segment.item_count).data();
         const u32 imported = decoded_.imported_function_count;
         const FuncRecord* const records = state_.records.data();
+        const u32* const numbers = module_.item_functions.data();
         const u32 end = segment.items_begin + segment.item_count;
         for (u32 item = segment.items_begin; item < end; ++item) {
-            const u32 number = module_.item_functions[item];
+            const u32 number = numbers[item];
             const bool is_own = number >= imported && number != Module::State::no_function;
             *element++ = is_own
                              ? reinterpret_cast<runtime::Reference>(records + (number - imported))

@@ -140,6 +140,21 @@ class Cache(CliTest):
         for words in (["cache"], ["cache", "empty"], ["cache", "prune", "--max", "much"]):
             self.expect(2, *words, err="Try 'wrun --help'")
 
+    def test_an_artifact_is_checked_whole_until_it_was_whole_once(self):
+        self.expect(0, "compile", self.wasm(guests.exits(5)))
+        artifact = self.path("guest.wrun")
+        self.old(artifact)
+        for _ in range(2):
+            self.expect(5, "--allow-precompiled", artifact)
+        self.assertEqual(len(self.kept(".note")), 1)
+        self.assertEqual(self.kept(), [], "it is kept already where it is")
+        with open(artifact, "r+b") as file:
+            whole = file.read()
+            code = len(whole.rstrip(b"\0")) - 1
+            file.seek(code)
+            file.write(bytes([whole[code] ^ 1]))
+        self.expect(1, "--allow-precompiled", artifact, err="damaged")
+
     def test_many_at_once(self):
         expected = {}
         for code in range(6):
