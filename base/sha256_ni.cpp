@@ -9,6 +9,13 @@ namespace wrun {
 
 namespace {
 
+using FourWords = u32 __attribute__((vector_size(16)));
+
+[[nodiscard]] __m128i added(__m128i left, __m128i right) noexcept {
+    return reinterpret_cast<__m128i>(
+        reinterpret_cast<FourWords>(left) + reinterpret_cast<FourWords>(right));
+}
+
 [[nodiscard]] bool detected() noexcept {
     constexpr unsigned sha_bit = 1u << 29;
     unsigned eax = 0;
@@ -52,14 +59,14 @@ bool sha256_ni_is_there() noexcept {
                 const __m128i newest = words[(group + 3) % 4];
                 const __m128i seven_back = _mm_alignr_epi8(newest, words[(group + 2) % 4], 4);
                 four = _mm_sha256msg1_epu32(four, words[(group + 1) % 4]);
-                four = _mm_sha256msg2_epu32(_mm_add_epi32(four, seven_back), newest);
+                four = _mm_sha256msg2_epu32(added(four, seven_back), newest);
             }
-            const __m128i sum = _mm_add_epi32(four, load(&sha256_constants[4 * group]));
+            const __m128i sum = added(four, load(&sha256_constants[4 * group]));
             cdgh = _mm_sha256rnds2_epu32(cdgh, abef, sum);
             abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(sum, 0x0e));
         }
-        abef = _mm_add_epi32(abef, abef_before);
-        cdgh = _mm_add_epi32(cdgh, cdgh_before);
+        abef = added(abef, abef_before);
+        cdgh = added(cdgh, cdgh_before);
     }
     const __m128i feba = _mm_shuffle_epi32(abef, 0x1b);
     const __m128i dchg = _mm_shuffle_epi32(cdgh, 0xb1);

@@ -21,14 +21,15 @@ struct SectionRule {
     u64 alignment;
 };
 
+namespace place {
+constexpr u64 start = artifact_start_alignment;
+constexpr u64 page = os::page_bytes;
+}  // namespace place
+
 constexpr std::array<SectionRule, artifact_section_count> section_rules = {{
-#define start artifact_start_alignment
-#define page os::page_bytes
-#define WRUN_SECTION(name, item, place) {sizeof(item), place},
+#define WRUN_SECTION(name, item, where) {sizeof(item), place::where},
 #include "engine/artifact_sections.def"
 #undef WRUN_SECTION
-#undef page
-#undef start
 }};
 
 /// What the start of all but the largest modules reads.

@@ -230,7 +230,7 @@ public:
     [[nodiscard]] Result<std::optional<runtime::TrapCode>> run_segments() {
         if (const auto trap = run_elem_segments()) return trap;
         if (!module_.start_image) return run_data_segments();
-        WRUN_TRY(map_start_image());
+        WRUN_TRY(map_start_image(*module_.start_image));
         return std::optional<runtime::TrapCode>{};
     }
     [[nodiscard]] Result<Outcome> run_start() {
@@ -265,8 +265,7 @@ private:
         return std::nullopt;
     }
     /// What all active data segments would leave, with as many copies as the guest writes pages.
-    [[nodiscard]] Result<void> map_start_image() {
-        const MappedStartImage& image = *module_.start_image;
+    [[nodiscard]] Result<void> map_start_image(const MappedStartImage& image) {
         const int file = module_.artifact_file.number();
         for (const ImageRun& run : image.runs) {
             WRUN_TRY(state_.own_memories[run.memory]->map_pages(
