@@ -19,6 +19,7 @@ using std::chrono::milliseconds;
 constexpr u64 module_bytes_min = 1 << 20;
 constexpr milliseconds usual_delay{1000};
 constexpr milliseconds step{100};
+constexpr const char* over_the_line = "\r\x1b[K";
 
 /// Nothing: never.
 std::optional<milliseconds> wanted_delay() {
@@ -57,6 +58,8 @@ Progress::Progress(std::string file, u64 module_bytes) : file_{std::move(file)} 
     const auto delay = wanted_delay();
     if (!delay) return;
     delay_ = *delay;
+    // Without a delay there is a line, however soon all is compiled.
+    if (delay_ == milliseconds{0}) show_line();
     shower_ = std::thread{[this] { show(); }};
 }
 
@@ -71,18 +74,20 @@ Progress::~Progress() {
 }
 
 void Progress::show() {
-    constexpr const char* over_the_line = "\r\x1b[K";
     std::unique_lock guard{lock_};
-    bool is_shown = false;
     for (milliseconds wait = delay_;
          !done_comes_.wait_for(guard, wait, [this] { return is_done_; }); wait = step) {
-        const u64 total = std::max<u64>(counters_.total_bytes, 1);
-        const u64 percent = std::min<u64>(counters_.bytes * 100 / total, 100);
-        write_to_terminal(
-            over_the_line + ("wrun: compiling " + file_) + " … " + std::to_string(percent) + " %");
-        is_shown = true;
+        show_line();
     }
-    if (is_shown) write_to_terminal(over_the_line);
+    if (is_shown_) write_to_terminal(over_the_line);
+}
+
+void Progress::show_line() {
+    const u64 total = std::max<u64>(counters_.total_bytes, 1);
+    const u64 percent = std::min<u64>(counters_.bytes * 100 / total, 100);
+    write_to_terminal(
+        over_the_line + ("wrun: compiling " + file_) + " … " + std::to_string(percent) + " %");
+    is_shown_ = true;
 }
 
 }  // namespace wrun::cli

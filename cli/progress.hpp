@@ -29,6 +29,7 @@ public:
 
 private:
     void show();
+    void show_line();
 
     std::string file_;
     engine::CompileProgress counters_;
@@ -36,6 +37,7 @@ private:
     std::mutex lock_;
     std::condition_variable done_comes_;
     bool is_done_ = false;
+    bool is_shown_ = false;
     std::thread shower_;
 };
 
