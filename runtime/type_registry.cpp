@@ -56,9 +56,9 @@ private:
     u32 group_begin_;
 };
 
-[[nodiscard]] std::u32string key_of(std::span<const TypeDef> group, std::span<const ValType> values,
+void make_key(std::u32string& key, std::span<const TypeDef> group, std::span<const ValType> values,
     const Canonicalizer& canonicalizer) {
-    std::u32string key;
+    key.clear();
     for (const TypeDef& def : group) {
         key += static_cast<char32_t>(to_underlying(def.form) | (u32{def.is_final} << 8));
         canonicalizer.append_index(key, def.super_type);
@@ -69,7 +69,6 @@ private:
             canonicalizer.append(key, type);
         }
     }
-    return key;
 }
 
 [[nodiscard]] CanonicalType canonical_type(const TypeDef& def, std::span<const ValType> values,
@@ -118,8 +117,7 @@ const CanonicalType& TypeRegistry::operator[](u32 id) const noexcept {
     return chunks_[position.chunk].load(std::memory_order_acquire)[position.index];
 }
 
-Result<u32> TypeRegistry::intern(std::u32string key, u32 size, const auto& member) {
-    const std::lock_guard guard{lock_};
+Result<u32> TypeRegistry::intern(const std::u32string& key, u32 size, const auto& member) {
     const auto known = groups_.find(key);
     if (known != groups_.end()) return known->second;
     const u32 first_id = next_id_;
@@ -133,7 +131,7 @@ Result<u32> TypeRegistry::intern(std::u32string key, u32 size, const auto& membe
         }
         chunk.load(std::memory_order_relaxed)[position.index] = member(i, first_id);
     }
-    groups_.emplace(std::move(key), first_id);
+    groups_.emplace(key, first_id);
     next_id_ = first_id + size;
     return first_id;
 }
@@ -141,15 +139,17 @@ Result<u32> TypeRegistry::intern(std::u32string key, u32 size, const auto& membe
 Result<std::vector<u32>> TypeRegistry::add_module(const Module& module) {
     std::vector<u32> ids;
     ids.reserve(module.types.size());
+    std::u32string key;
+    const std::lock_guard guard{lock_};
     while (ids.size() < module.types.size()) {
         const auto begin = static_cast<u32>(ids.size());
         const auto group = std::span{module.types}.subspan(begin, module.types[begin].group_size);
         const Canonicalizer canonicalizer{ids, begin};
         const auto size = static_cast<u32>(group.size());
-        const u32 first_id = WRUN_TRY(
-            intern(key_of(group, module.value_types, canonicalizer), size, [&](u32 i, u32 first) {
-                return canonical_type(group[i], module.value_types, canonicalizer, first);
-            }));
+        make_key(key, group, module.value_types, canonicalizer);
+        const u32 first_id = WRUN_TRY(intern(key, size, [&](u32 i, u32 first) {
+            return canonical_type(group[i], module.value_types, canonicalizer, first);
+        }));
         for (u32 i = 0; i < size; ++i)
             ids.push_back(first_id + i);
     }
@@ -164,8 +164,11 @@ Result<u32> TypeRegistry::add_function(
     def.param_count = static_cast<u32>(params.size());
     def.result_count = static_cast<u32>(results.size());
     const Canonicalizer canonicalizer;
-    return intern(key_of({&def, 1}, values, canonicalizer), 1,
-        [&](u32, u32 first) { return canonical_type(def, values, canonicalizer, first); });
+    std::u32string key;
+    make_key(key, {&def, 1}, values, canonicalizer);
+    const std::lock_guard guard{lock_};
+    return intern(
+        key, 1, [&](u32, u32 first) { return canonical_type(def, values, canonicalizer, first); });
 }
 
 }  // namespace wrun::runtime

@@ -58,7 +58,8 @@ private:
     static constexpr u32 ids_max = first_chunk_types * ((1u << chunk_count) - 1);
 
     /// The number of the group's first member; member(i, first number) makes what is new.
-    [[nodiscard]] Result<u32> intern(std::u32string key, u32 size, const auto& member);
+    /// Under the lock.
+    [[nodiscard]] Result<u32> intern(const std::u32string& key, u32 size, const auto& member);
 
     mutable std::mutex lock_;
     std::map<std::u32string, u32>
