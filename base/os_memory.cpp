@@ -60,14 +60,13 @@ void MappedRegion::check_range(u64 offset, u64 bytes) const noexcept {
     WRUN_CHECK(offset <= size_ && bytes <= size_ - offset);
 }
 
-void MappedRegion::populate(u64 offset, u64 bytes, bool for_writing) noexcept {
-    // By number: they came with Linux 5.14, and not with every header.
-    constexpr int populate_read = 22;
+void MappedRegion::populate(u64 offset, u64 bytes) noexcept {
+    // By number: it came with Linux 5.14, and not with every header.
     constexpr int populate_write = 23;
     const u64 size = round_up_to_page(bytes);
     check_range(offset, size);
     if (size == 0) return;
-    (void)madvise(data_ + offset, size, for_writing ? populate_write : populate_read);
+    (void)madvise(data_ + offset, size, populate_write);
 }
 
 Result<void> MappedRegion::make_writable(u64 offset, u64 bytes) noexcept {

@@ -28,9 +28,9 @@ public:
     /// The first `bytes` of an open file, for reading.
     [[nodiscard]] static Result<MappedRegion> map_for_reading(int file, u64 bytes) noexcept;
 
-    /// Has the pages of [offset, offset + bytes) at hand at once, where the system can: each would
-    /// otherwise be a fault of its own.
-    void populate(u64 offset, u64 bytes, bool for_writing) noexcept;
+    /// Has the pages of [offset, offset + bytes) at hand for writing at once, where the system can:
+    /// each would otherwise be a fault of its own.
+    void populate(u64 offset, u64 bytes) noexcept;
     /// Opens [offset, offset + bytes) for reading and writing; both are multiples of a page.
     [[nodiscard]] Result<void> make_writable(u64 offset, u64 bytes) noexcept;
     /// Replaces [offset, offset + bytes) by a private copy of a file's first bytes, readable and

@@ -11,6 +11,9 @@ constexpr u64 committed_bytes(u64 elements) noexcept {
     return os::round_up_to_page(elements * sizeof(Reference));
 }
 
+/// Above, pages that nobody touches are worth more than the system calls.
+constexpr u64 block_elements_max = 128 * 1024 / sizeof(Reference);
+
 }  // namespace
 
 Result<std::unique_ptr<Table>> Table::make(
@@ -23,13 +26,29 @@ Result<std::unique_ptr<Table>> Table::make(
         std::min({type.limits.max.value_or(language_max), elements_max, language_max});
     const u64 size = type.limits.min;
     if (size > table->elements_max_) return Error{ErrorCode::table_limit};
-    table->reservation_ =
-        WRUN_TRY(os::MappedRegion::reserve(committed_bytes(table->elements_max_)));
-    WRUN_TRY(table->reservation_.make_writable(0, committed_bytes(size)));
     if (header != nullptr) table->header_ = header;
-    *table->header_ = {reinterpret_cast<Reference*>(table->reservation_.data()), size, 0, 0};
+    *table->header_ = {nullptr, size, 0, 0};
+    if (size <= block_elements_max) {
+        // At least one, so that the block is there and an empty table has a base.
+        table->block_elements_ = std::max<u64>(size, 1);
+        table->block_.reset(
+            static_cast<Reference*>(std::calloc(table->block_elements_, sizeof(Reference))));
+        if (table->block_ == nullptr) return Error{ErrorCode::out_of_memory};
+        table->header_->base = table->block_.get();
+    } else {
+        WRUN_TRY(table->commit(0, size));
+        table->header_->base = reinterpret_cast<Reference*>(table->reservation_.data());
+    }
     if (init != 0) std::fill_n(table->header_->base, size, init);
     return table;
+}
+
+Result<void> Table::commit(u64 begin, u64 elements) noexcept {
+    if (reservation_.data() == nullptr) {
+        reservation_ = WRUN_TRY(os::MappedRegion::reserve(committed_bytes(elements_max_)));
+    }
+    const u64 old_bytes = committed_bytes(begin);
+    return reservation_.make_writable(old_bytes, committed_bytes(begin + elements) - old_bytes);
 }
 
 TableType Table::type() const noexcept {
@@ -48,7 +67,7 @@ void Table::expect_writes(u64 index, u64 count) noexcept {
     constexpr u64 bytes_min = 4 * os::page_bytes;
     const u64 begin = index * sizeof(Reference) / os::page_bytes * os::page_bytes;
     const u64 end = (index + count) * sizeof(Reference);
-    if (end - begin >= bytes_min) reservation_.populate(begin, end - begin, true);
+    if (!is_in_block() && end - begin >= bytes_min) reservation_.populate(begin, end - begin);
 }
 
 bool Table::fill(u64 index, Reference value, u64 count) noexcept {
@@ -61,9 +80,15 @@ bool Table::fill(u64 index, Reference value, u64 count) noexcept {
 std::optional<u64> Table::grow(u64 count, Reference init) noexcept {
     const u64 before = header_->size;
     if (count > elements_max_ - before) return std::nullopt;
-    const u64 old_bytes = committed_bytes(before);
-    const u64 new_bytes = committed_bytes(before + count);
-    if (!reservation_.make_writable(old_bytes, new_bytes - old_bytes).ok()) return std::nullopt;
+    if (count == 0) return before;
+    if (is_in_block()) {
+        if (!commit(0, before + count).ok()) return std::nullopt;
+        auto* const base = reinterpret_cast<Reference*>(reservation_.data());
+        std::copy_n(header_->base, before, base);
+        header_->base = base;
+    } else if (!commit(before, count).ok()) {
+        return std::nullopt;
+    }
     // The rest of the last page may hold nothing but zeros: elements beyond the size are never
     // written.
     if (init != 0) std::fill_n(header_->base + before, count, init);
@@ -73,15 +98,27 @@ std::optional<u64> Table::grow(u64 count, Reference init) noexcept {
 
 Result<void> Table::shrink(u64 size) noexcept {
     WRUN_CHECK(size <= header_->size);
+    if (is_in_block()) {
+        std::fill(header_->base + size, header_->base + header_->size, Reference{0});
+        header_->size = size;
+        return {};
+    }
+    const bool returns = size <= block_elements_;
+    if (returns) std::copy_n(header_->base, size, block_.get());
     // Zeroing is dearer than a system call and the faults that follow it from some pages on.
     constexpr u64 zeroed_bytes_max = 16 * os::page_bytes;
-    const u64 kept_bytes = committed_bytes(size);
+    const u64 kept = returns ? 0 : size;
+    const u64 kept_bytes = committed_bytes(kept);
     const u64 grown_bytes = committed_bytes(header_->size) - kept_bytes;
     if (grown_bytes > zeroed_bytes_max) {
         WRUN_TRY(reservation_.drop(kept_bytes, grown_bytes));
         header_->size = kept_bytes / sizeof(Reference);
     }
-    std::fill(header_->base + size, header_->base + header_->size, Reference{0});
+    std::fill(header_->base + kept, header_->base + header_->size, Reference{0});
+    if (returns) {
+        std::fill(block_.get() + size, block_.get() + block_elements_, Reference{0});
+        header_->base = block_.get();
+    }
     header_->size = size;
     return {};
 }

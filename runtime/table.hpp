@@ -1,8 +1,11 @@
-// A table of references (spec: §4.2.7). Address space for its largest size is reserved once, so the
-// base never moves. Owns it; the header that generated code reads lies where the owner says.
-// Elements are FuncRecord addresses or the host's numbers, 0 is null.
+// A table of references (spec: §4.2.7). A small one begins in a block of the heap, whose pages are
+// there already, and moves to addresses of its own, reserved for its largest size, when it grows;
+// shrunk again it is back in the block. Larger ones lie there from the beginning. Owns both; the
+// header that generated code reads, for the base too, lies where the owner says. Elements are
+// FuncRecord addresses or the host's numbers, 0 is null.
 #pragma once
 
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <span>
@@ -52,7 +55,17 @@ public:
 
 private:
     Table() = default;
+    /// Zeros in the reservation, which is made at the first use.
+    [[nodiscard]] Result<void> commit(u64 begin, u64 elements) noexcept;
+    [[nodiscard]] bool is_in_block() const noexcept {
+        return block_ != nullptr && header_->base == block_.get();
+    }
 
+    struct Free {
+        void operator()(Reference* block) const noexcept { std::free(block); }
+    };
+    std::unique_ptr<Reference, Free> block_;
+    u64 block_elements_ = 0;
     os::MappedRegion reservation_;
     TableHeader own_header_{};
     TableHeader* header_ = &own_header_;

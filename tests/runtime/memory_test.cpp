@@ -178,20 +178,59 @@ TEST(Table, BeginsFilled) {
     EXPECT_EQ(table->get(3), std::nullopt);
 }
 
-TEST(Table, GrowsInPlaceAndFillsWhatIsNew) {
+TEST(Table, GrowsAndFillsWhatIsNew) {
     const auto table = Table::make(table_type(1, 5000), no_bound, 0).take();
-    const auto* const base = table->base();
     EXPECT_TRUE(table->set(0, 1));
     EXPECT_EQ(table->grow(2, 5), 1u);
+    const auto* const base = table->base();
     EXPECT_EQ(table->grow(4997, 6), 3u);
     EXPECT_EQ(table->grow(1, 6), std::nullopt);
     EXPECT_EQ(table->grow(~u64{0}, 6), std::nullopt);
-    EXPECT_EQ(table->base(), base);
+    EXPECT_EQ(table->base(), base) << "it moves once";
     EXPECT_EQ(table->get(0), 1u);
     EXPECT_EQ(table->get(2), 5u);
     EXPECT_EQ(table->get(3), 6u);
     EXPECT_EQ(table->get(4999), 6u);
     EXPECT_EQ(table->type(), table_type(5000, 5000));
+}
+
+/// What a context says of a table is copied back when a slot is reset.
+TEST(Table, ShrunkIsWhereItBegan) {
+    for (const u64 size : {u64{0}, u64{3}, u64{600}, u64{20'000}}) {
+        const auto table = Table::make(table_type(size), no_bound, 7).take();
+        const runtime::TableHeader begun = table->header();
+        for (const u64 added : {u64{0}, u64{1}, u64{700}, u64{30'000}}) {
+            EXPECT_EQ(table->grow(added, 5), size);
+            if (size != 0) {
+                EXPECT_TRUE(table->set(size - 1, 9));
+            }
+            EXPECT_TRUE(table->shrink(size).ok());
+            EXPECT_EQ(table->header().base, begun.base);
+            EXPECT_EQ(table->size(), size);
+            for (u64 i = 0; i + 1 < size; ++i)
+                ASSERT_EQ(table->get(i), 7u) << i;
+            if (size != 0) {
+                EXPECT_EQ(table->get(size - 1), 9u);
+            }
+        }
+        EXPECT_EQ(table->grow(30'000, 0), size);
+        for (u64 i = size; i < size + 30'000; ++i)
+            ASSERT_EQ(table->get(i), 0u) << "left from before at " << i;
+    }
+}
+
+TEST(Table, ShrinksToLessThanItBeganWith) {
+    const auto table = Table::make(table_type(600), no_bound, 7).take();
+    EXPECT_TRUE(table->shrink(10).ok());
+    EXPECT_EQ(table->grow(5, 0), 10u);
+    EXPECT_EQ(table->get(9), 7u);
+    EXPECT_EQ(table->get(14), 0u);
+    EXPECT_TRUE(table->shrink(3).ok());
+    EXPECT_EQ(table->get(2), 7u);
+    EXPECT_EQ(table->grow(700, 0), 3u);
+    EXPECT_EQ(table->get(2), 7u);
+    EXPECT_EQ(table->get(3), 0u);
+    EXPECT_EQ(table->get(702), 0u);
 }
 
 TEST(Table, NeverPassesTheStoresBound) {
