@@ -1,6 +1,9 @@
 // Engine: what a process needs before anything is compiled.
 #include "engine/engine.hpp"
 
+#include <algorithm>
+#include <atomic>
+
 #include "codegen/cpu.hpp"
 #include "engine/state.hpp"
 #include "runtime/code_range.hpp"
@@ -21,7 +24,32 @@ Result<std::unique_ptr<Engine>> Engine::make(const EngineOptions& options) {
     WRUN_TRY(runtime::install_signal_handlers());
     auto state = std::make_unique<State>();
     state->options = options;
+    static std::atomic<u64> made = 0;
+    state->number = 1 + made.fetch_add(1, std::memory_order_relaxed);
     return std::unique_ptr<Engine>{new Engine{std::move(state)}};
+}
+
+// ---- SpareStacks -------------------------------------------------------------------------------
+
+Result<runtime::GuestStack> SpareStacks::take(u64 bytes) {
+    {
+        const std::lock_guard guard{lock_};
+        for (runtime::GuestStack& stack : spare_) {
+            if (stack.bytes() != runtime::GuestStack::rounded(bytes)) continue;
+            std::swap(stack, spare_.back());
+            runtime::GuestStack taken = std::move(spare_.back());
+            spare_.pop_back();
+            return taken;
+        }
+    }
+    return runtime::GuestStack::make(bytes);
+}
+
+void SpareStacks::put(runtime::GuestStack stack) noexcept {
+    if (stack.low() == 0) return;  // a slot's store has one only while it runs
+    stack.trim();
+    const std::lock_guard guard{lock_};
+    if (spare_.size() < count_max) spare_.push_back(std::move(stack));
 }
 
 }  // namespace wrun::engine

@@ -66,6 +66,13 @@ u64 dispatch(runtime::HostFunction& base, const runtime::FuncRecord&, HostCallAr
     return runtime::entry_status::exited;
 }
 
+[[nodiscard]] u32 number_of(Engine& engine, const FuncType& type) {
+    const auto id = engine.state().types.add_function(type.params, type.results);
+    // Only an engine that has met tens of millions of types has no room for another.
+    WRUN_CHECK(id.ok());
+    return id.value();
+}
+
 }  // namespace
 
 HostResult call_host(const HostFunction& function, Instance* instance, std::span<u64> slots) {
@@ -78,10 +85,17 @@ HostResult call_host(const HostFunction& function, Instance* instance, std::span
 }
 
 runtime::FuncRecord* Store::make_function(const FuncType& type, HostCallback callback, void* env) {
-    const auto id = state_->engine->state().types.add_function(type.params, type.results);
-    // Only an engine that has met tens of millions of types has no room for another.
-    WRUN_CHECK(id.ok());
-    return make_host_function(*this, id.value(), callback, env);
+    return make_host_function(*this, number_of(*state_->engine, type), callback, env);
+}
+
+u32 HostDefinition::type_id(Engine& engine) const {
+    const u64 number = engine.state().number;
+    const u64 known = known_.load(std::memory_order_relaxed);
+    if ((known & ((u64{1} << engine_bits) - 1)) == number)
+        return static_cast<u32>(known >> engine_bits);
+    const u32 id = number_of(engine, type);
+    known_.store(u64{id} << engine_bits | number, std::memory_order_relaxed);
+    return id;
 }
 
 runtime::FuncRecord* make_host_function(

@@ -140,8 +140,8 @@ runtime::FuncRecord* linked_function(
     auto& known = store.state().linked_functions;
     const auto found = known.find(definition);
     if (found != known.end()) return found->second;
-    auto* const record =
-        store.make_function(definition->type, definition->callback, definition->env);
+    auto* const record = make_host_function(
+        store, definition->type_id(*store.state().engine), definition->callback, definition->env);
     known.emplace(definition, record);
     return record;
 }

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdlib>
 #include <deque>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -23,9 +25,25 @@
 
 namespace wrun::engine {
 
+/// Stacks of stores that are gone, for the next ones: mapping one and touching it first costs
+/// several times what the rest of a store does. Thread-safe.
+class SpareStacks {
+public:
+    [[nodiscard]] Result<runtime::GuestStack> take(u64 bytes);
+    /// Nobody runs on it any more.
+    void put(runtime::GuestStack stack) noexcept;
+
+private:
+    static constexpr std::size_t count_max = 16;
+    std::mutex lock_;
+    std::vector<runtime::GuestStack> spare_;
+};
+
 struct Engine::State {
     EngineOptions options;
     runtime::TypeRegistry types;
+    u64 number = 0;  // which of the process's engines, from 1
+    SpareStacks stacks;
 };
 
 /// Where an artifact has the pages that the module's own memories begin with, and which data
@@ -94,9 +112,20 @@ struct HostGlobal {
 
 /// What a linker knows of a host function; each store makes its own from it.
 struct HostDefinition {
+    HostDefinition(FuncType wanted_type, HostCallback wanted_callback, void* wanted_env)
+        : type{std::move(wanted_type)}, callback{wanted_callback}, env{wanted_env} {}
+
     FuncType type;
     HostCallback callback = nullptr;
     void* env = nullptr;
+
+    /// The canonical type's number in an engine.
+    [[nodiscard]] u32 type_id(Engine& engine) const;
+
+private:
+    /// The number of the engine that asked last, and above it the type's.
+    mutable std::atomic<u64> known_ = 0;
+    static constexpr u32 engine_bits = 38;
 };
 
 struct Store::State {

@@ -12,13 +12,14 @@ Store::Store(std::unique_ptr<State> state) noexcept : state_{std::move(state)} {
 Store::~Store() {
     // Somebody's frame would still stand on the guest's stack.
     WRUN_CHECK(state_->innermost == nullptr);
+    state_->engine->state().stacks.put(std::move(state_->stack));
 }
 
 Result<std::unique_ptr<Store>> Store::make(Engine& engine, const StoreOptions& options) {
     auto state = std::make_unique<State>();
     state->engine = &engine;
     state->options = options;
-    state->stack = WRUN_TRY(runtime::GuestStack::make(options.stack_bytes));
+    state->stack = WRUN_TRY(engine.state().stacks.take(options.stack_bytes));
     return std::unique_ptr<Store>{new Store{std::move(state)}};
 }
 
