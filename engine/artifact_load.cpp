@@ -32,9 +32,6 @@ constexpr std::array<SectionRule, artifact_section_count> section_rules = {{
 #undef WRUN_SECTION
 }};
 
-/// What the start of all but the largest modules reads.
-constexpr u64 usual_start_bytes = 64 * 1024;
-
 [[nodiscard]] Error damaged() noexcept {
     return Error{ErrorCode::artifact_damaged};
 }
@@ -50,8 +47,6 @@ public:
         }
         result.region_ = WRUN_TRY(os::MappedRegion::map_for_reading(file.number(), status.bytes));
         result.file_ = std::move(file);
-        // At once what most starts read, instead of a fault for every few pages.
-        result.region_.populate(0, std::min(status.bytes, usual_start_bytes), false);
         WRUN_TRY(result.check_header(status.bytes));
         return result;
     }
@@ -78,9 +73,7 @@ public:
         return {header().build_id, header().cpu_features, header().configuration};
     }
     /// Damage of what a start reads.
-    [[nodiscard]] Result<void> check_start() noexcept {
-        if (header().checked_end > usual_start_bytes)
-            region_.populate(usual_start_bytes, header().checked_end - usual_start_bytes, false);
+    [[nodiscard]] Result<void> check_start() const noexcept {
         const auto checked =
             bytes().subspan(artifact_header_bytes, header().checked_end - artifact_header_bytes);
         return checksum(checked) == header().checked_sum ? Result<void>{} : damaged();
