@@ -1,8 +1,8 @@
 // SHA-256 by the CPU's own instructions. They keep the state as {A, B, E, F} and {C, D, G, H}, from
 // the highest word down, and do two rounds each.
-#include <cpuid.h>
 #include <immintrin.h>
 
+#include "base/os_cpu.hpp"
 #include "base/sha256_compress.hpp"
 
 namespace wrun {
@@ -16,23 +16,11 @@ using FourWords = u32 __attribute__((vector_size(16)));
         reinterpret_cast<FourWords>(left) + reinterpret_cast<FourWords>(right));
 }
 
-[[nodiscard]] bool detected() noexcept {
-    constexpr unsigned sha_bit = 1u << 29;
-    unsigned eax = 0;
-    unsigned ebx = 0;
-    unsigned ecx = 0;
-    unsigned edx = 0;
-    if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0 || (ebx & sha_bit) == 0) return false;
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("sse4.1") != 0 && __builtin_cpu_supports("ssse3") != 0;
-}
-
 }  // namespace
 
 bool sha256_ni_is_there() noexcept {
-    // In a virtual machine each CPUID takes microseconds.
-    static const bool is_there = detected();
-    return is_there;
+    const Cpu& cpu = Cpu::host();
+    return cpu.sha && cpu.sse4_1 && cpu.ssse3;
 }
 
 [[gnu::target("sha,sse4.1,ssse3")]] void sha256_compress_ni(
