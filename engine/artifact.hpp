@@ -39,6 +39,7 @@ struct ArtifactContent {
     const runtime::CodeImage& code;
     std::span<const u32> exports_by_name;
     std::span<const u32> item_functions;
+    std::span<const u32> escaping_code;
     ArtifactIdentity identity;
 };
 

@@ -193,6 +193,8 @@ void show_module(const MappedArtifact& artifact, wrun::Module& module) {
         Items<u32>::borrowed(artifact.items<u32>(ArtifactSection::exports_by_name));
     state->item_functions =
         Items<u32>::borrowed(artifact.items<u32>(ArtifactSection::item_functions));
+    state->escaping_code =
+        Items<u32>::borrowed(artifact.items<u32>(ArtifactSection::escaping_code));
     if (header.has_image != 0) {
         state->start_image = MappedStartImage{artifact.items<ImageRun>(ArtifactSection::image_runs),
             artifact.items<u64>(ArtifactSection::image_segments),
@@ -251,8 +253,9 @@ void show_module(const MappedArtifact& artifact, wrun::Module& module) {
     if (!layout.ok() || !is_orderly(code, decoded.value())) return damaged();
     const Items<u32> exports = exports_by_name(decoded.value());
     const Items<u32> functions = item_functions(decoded.value());
+    const Items<u32> places = escaping_code(decoded.value(), code);
     const ArtifactBytes wanted{ArtifactContent{
-        decoded.value(), layout.value(), code, exports, functions, artifact.identity()}};
+        decoded.value(), layout.value(), code, exports, functions, places, artifact.identity()}};
     for (const ArtifactBytes::Piece& piece : wanted.pieces()) {
         const auto bytes = artifact.bytes();
         if (piece.offset > bytes.size() || piece.bytes.size() > bytes.size() - piece.offset ||

@@ -56,7 +56,7 @@ bool is_artifact(std::span<const u8> bytes) noexcept {
 ArtifactBytes::ArtifactBytes(const Module& module)
     : ArtifactBytes{ArtifactContent{module.state().decoded, module.state().layout,
           module.state().image->view(), module.state().exports_by_name,
-          module.state().item_functions,
+          module.state().item_functions, module.state().escaping_code,
           ArtifactIdentity::here(module.engine().options(), module.options())}} {}
 
 ArtifactBytes::ArtifactBytes(const ArtifactContent& content) {
@@ -121,6 +121,7 @@ void ArtifactBytes::store_sections(const ArtifactContent& content) {
     if (has_expressions) put(ArtifactSection::elem_items, decoded.elem_items);
     put(ArtifactSection::item_functions, content.item_functions);
     put(ArtifactSection::escaping, decoded.escaping_functions);
+    put(ArtifactSection::escaping_code, content.escaping_code);
     put(ArtifactSection::image_runs, image_.runs);
     put(ArtifactSection::image_segments, image_.segments);
     put(ArtifactSection::function_code, std::span{code.functions, code.function_count});

@@ -164,14 +164,16 @@ public:
         Context* const context = &state_.block.context();
         std::vector<FuncRecord>& records = state_.records;
         records.reserve(decoded_.escaping_functions.size());
+        const u32* place = module_.escaping_code.data();
         for (const FuncIndex func : decoded_.escaping_functions) {
+            const u32 code_begin = *place++;
             if (func.value < imported) {
                 records.push_back(*state_.imported_functions()[func.value]);
                 continue;
             }
             const u32 type = decoded_.functions[func.value].value;
             records.push_back({
-                .code = image.code + image.functions[func.value - imported].code_begin,
+                .code = image.code + code_begin,
                 .context = context,
                 .type_id = module_.type_ids[type],
                 .func_index = func.value,

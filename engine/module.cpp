@@ -60,6 +60,17 @@ Items<u32> item_functions(const wrun::Module& module) {
     return result;
 }
 
+Items<u32> escaping_code(const wrun::Module& module, const runtime::CodeImage& code) {
+    Items<u32> result;
+    result.reserve(module.escaping_functions.size());
+    for (const FuncIndex func : module.escaping_functions) {
+        const u32 imported = module.imported_function_count;
+        result.push_back(
+            module.is_import(func) ? 0 : code.functions[func.value - imported].code_begin);
+    }
+    return result;
+}
+
 Module::Module(std::unique_ptr<State> state) noexcept : state_{std::move(state)} {}
 Module::~Module() = default;
 
@@ -126,6 +137,7 @@ Result<std::shared_ptr<const Module>> Module::compile(
         WRUN_TRY(Image::publish(std::move(writer), module.imported_function_count, state.get()));
     state->exports_by_name = exports_by_name(module);
     state->item_functions = item_functions(module);
+    state->escaping_code = escaping_code(module, state->image->view());
 
     CompileStats& stats = state->stats;
     stats.compile_ns = timing.compile_ns;

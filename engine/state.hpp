@@ -71,6 +71,7 @@ struct Module::State {
     std::optional<MappedStartImage> start_image;
     Items<u32> exports_by_name;  // positions, ordered by name
     Items<u32> item_functions;   // of each element item: a function's number, or `no_function`
+    Items<u32> escaping_code;    // of each escaping function: where its code begins; 0 of an import
     CompileStats stats;
 
     /// Functions that a reference to may exist of are numbered: imported ones first, then escaping
@@ -255,6 +256,7 @@ void fill_context(Instance::State& state, Instance* instance) noexcept;
 // Of a module that is valid: what Module::State keeps under these names.
 [[nodiscard]] Items<u32> exports_by_name(const wrun::Module& module);
 [[nodiscard]] Items<u32> item_functions(const wrun::Module& module);
+[[nodiscard]] Items<u32> escaping_code(const wrun::Module& module, const runtime::CodeImage& code);
 
 /// A canonical type as the embedder sees it.
 [[nodiscard]] FuncType func_type(const runtime::CanonicalType& type);
