@@ -12,6 +12,7 @@
 #include <mutex>
 #include <optional>
 
+#include "base/os_cpu.hpp"
 #include "base/os_memory.hpp"
 #include "runtime/address.hpp"
 #include "runtime/code_range.hpp"
@@ -267,7 +268,7 @@ Result<void> install_signal_handlers() {
     static constinit bool done = false;
     const std::lock_guard guard{lock};
     if (done) return {};
-    wrun_has_avx = __builtin_cpu_supports("avx") != 0;
+    wrun_has_avx = Cpu::host().avx;
     for (std::size_t i = 0; i < handled_signals.size(); ++i) {
         // What was there must be known before the first signal can reach us.
         if (sigaction(handled_signals[i], nullptr, &previous_handlers[i].action) != 0) {
