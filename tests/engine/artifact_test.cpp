@@ -11,11 +11,11 @@
 #include <functional>
 #include <random>
 
-#include "base/checksum.hpp"
 #include "base/errors.hpp"
 #include "engine/frozen.hpp"
 #include "engine/state.hpp"
 #include "tests/engine/world.hpp"
+#include "tests/support/artifact_sums.hpp"
 #include "tests/support/sanitizers.hpp"
 #include "tests/support/wat.hpp"
 
@@ -95,24 +95,6 @@ Bytes bytes_of(const engine::Module& module) {
         std::copy(piece.bytes.begin(), piece.bytes.end(),
             bytes.begin() + static_cast<std::ptrdiff_t>(piece.offset));
     return bytes;
-}
-
-ArtifactHeader& header_of(Bytes& bytes) {
-    return *reinterpret_cast<ArtifactHeader*>(bytes.data());
-}
-
-/// As who wants to be believed would write them.
-void repair_sums(Bytes& bytes) {
-    ArtifactHeader& header = header_of(bytes);
-    const std::span all{bytes};
-    for (engine::StoredSection& section : header.sections) {
-        if (section.offset <= bytes.size() && section.bytes <= bytes.size() - section.offset)
-            section.sum = checksum(all.subspan(section.offset, section.bytes));
-    }
-    if (header.checked_end >= 4096 && header.checked_end <= bytes.size())
-        header.checked_sum = checksum(all.subspan(4096, header.checked_end - 4096));
-    const u64 sum = checksum(all.first(engine::artifact_header_sum_offset));
-    std::memcpy(bytes.data() + engine::artifact_header_sum_offset, &sum, sizeof sum);
 }
 
 class Artifact : public EngineTest {
