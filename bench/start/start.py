@@ -27,7 +27,7 @@ HELLO = bytes.fromhex(
     "0041044106360200410141004101410810001a0b0b0c010041100b0668656c6c6f0a")
 EMPTY = "int main(void) { return 0; }\n"
 # Arguments with which a program does as little as it can, and how it ends then.
-WORDS = {"hello": ([], 0), "SQLite": (["--version"], 0), "QuickJS": (["-e", "1"], 0), "gojq": (["--version"], 0),
+WORDS = {"hello": ([], 0), "SQLite": (["--help"], 0), "QuickJS": (["-e", "1"], 0), "gojq": (["--version"], 0),
          "yosys": (["-V"], 0)}
 GUEST_FILES = {"SQLite": "speedtest1", "QuickJS": "qjs", "gojq": "gojq"}
 RAW_ARGUMENTS = {"hello": ([], 0), "QuickJS": (["-e", "print(1)"], 0), "gojq": (["--version"], 0),
