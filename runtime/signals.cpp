@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <mutex>
 #include <optional>
@@ -18,6 +17,8 @@
 #include "runtime/code_range.hpp"
 #include "runtime/entry.hpp"
 #include "runtime/instance.hpp"
+#include "runtime/leave_guest.hpp"
+#include "runtime/previous_handler.hpp"
 #include "runtime/write_gate.hpp"
 
 extern "C" {
@@ -34,12 +35,7 @@ namespace {
 
 constexpr std::array handled_signals = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
 
-/// Who was there before us.
-struct Previous {
-    struct sigaction action {};
-    std::atomic<bool> spent = false;  // an SA_RESETHAND handler has run
-};
-constinit std::array<Previous, handled_signals.size()> previous_handlers{};
+constinit std::array<PreviousHandler, handled_signals.size()> previous_handlers{};
 
 // ---- what is ours ------------------------------------------------------------------------------
 
@@ -58,11 +54,6 @@ constexpr std::array<u8, 16> register_slots = {REG_RAX, REG_RCX, REG_RDX, REG_RB
 
 [[nodiscard]] u64 register_value(const Fault& fault, u32 number) noexcept {
     return static_cast<u64>(fault.registers[register_slots[number]]);
-}
-
-[[nodiscard]] bool is_in_stubs(u64 pc) noexcept {
-    return pc >= reinterpret_cast<u64>(wrun_stubs_begin) &&
-           pc < reinterpret_cast<u64>(wrun_stubs_end);
 }
 
 /// An access that no mapping allows; excludes broken memory and addresses that are not canonical.
@@ -122,18 +113,6 @@ constexpr std::array<u8, 16> register_slots = {REG_RAX, REG_RCX, REG_RDX, REG_RB
     return row == nullptr ? std::nullopt : trap_at_row(fault, *row, *context);
 }
 
-/// Makes the interrupted thread continue at the stubs' way out.
-void leave_guest(const Fault& fault, EntryRecord& entry, TrapCode code) noexcept {
-    entry.guest_rsp = register_value(fault, to_underlying(x64::Gp::rsp));
-    entry.guest_rbp = register_value(fault, to_underlying(x64::Gp::rbp));
-    entry.guest_pc = fault.pc;
-    entry.faulted = 1;
-    entry.fault_address = fault.address;
-    entry.status = entry_status::trap_base + to_underlying(code);
-    fault.registers[REG_RSP] = static_cast<greg_t>(entry.host_rsp);
-    fault.registers[REG_RIP] = reinterpret_cast<greg_t>(wrun_leave);
-}
-
 [[nodiscard]] bool claim(int signal, const siginfo_t& info, ucontext_t& context) noexcept {
     // Only the kernel reports faults; a signal that somebody sent is not ours.
     if (wrun_entry == nullptr || info.si_code <= 0) return false;
@@ -142,63 +121,16 @@ void leave_guest(const Fault& fault, EntryRecord& entry, TrapCode code) noexcept
         static_cast<u64>(registers[REG_RIP]), registers};
     const auto trap = trap_of(fault, *wrun_entry);
     if (!trap) return false;
-    leave_guest(fault, *wrun_entry, *trap);
+    wrun_entry->fault_address = fault.address;
+    leave_guest(registers, *wrun_entry, entry_status::trap_base + to_underlying(*trap));
     return true;
-}
-
-// ---- what is not
-// ---------------------------------------------------------------------------------
-
-/// The default action: a fault happens again when we return, anything else is sent again.
-void die_by_default(int signal, const siginfo_t& info) noexcept {
-    struct sigaction action {};
-    action.sa_handler = SIG_DFL;
-    (void)sigaction(signal, &action, nullptr);
-    // Memory found broken that nobody was using is no fault of an instruction.
-    const bool is_news = signal == SIGBUS && info.si_code == BUS_MCEERR_AO;
-    const bool happens_again = info.si_code > 0 && !is_news;
-    if (!happens_again) (void)raise(signal);
-}
-
-/// Calls the former handler under the signal mask that the kernel would have set for it.
-void call_previous(
-    const struct sigaction& action, int signal, siginfo_t& info, ucontext_t& context) noexcept {
-    sigset_t mask = action.sa_mask;
-    sigset_t before;
-    (void)pthread_sigmask(SIG_BLOCK, &mask, &before);
-    if ((action.sa_flags & SA_NODEFER) != 0 && sigismember(&mask, signal) == 0 &&
-        sigismember(&context.uc_sigmask, signal) == 0) {
-        sigset_t own;
-        sigemptyset(&own);
-        sigaddset(&own, signal);
-        (void)pthread_sigmask(SIG_UNBLOCK, &own, nullptr);
-    }
-    if ((action.sa_flags & SA_SIGINFO) != 0) {
-        action.sa_sigaction(signal, &info, &context);
-    } else {
-        action.sa_handler(signal);
-    }
-    (void)pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void chain(int signal, siginfo_t& info, ucontext_t& context) noexcept {
     const auto place = std::find(handled_signals.begin(), handled_signals.end(), signal);
     if (place == handled_signals.end()) return;
-    Previous& previous =
-        previous_handlers[static_cast<std::size_t>(place - handled_signals.begin())];
-    const struct sigaction& action = previous.action;
-    const bool is_plain = (action.sa_flags & SA_SIGINFO) == 0;
-    if (is_plain && action.sa_handler == SIG_IGN && info.si_code <= 0) return;
-    // A real fault cannot be ignored: the kernel then takes the default action.
-    bool is_default = is_plain && (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN);
-    if ((action.sa_flags & static_cast<int>(SA_RESETHAND)) != 0) {
-        is_default = previous.spent.exchange(true) || is_default;
-    }
-    if (is_default) {
-        die_by_default(signal, info);
-    } else {
-        call_previous(action, signal, info, context);
-    }
+    previous_handlers[static_cast<std::size_t>(place - handled_signals.begin())].chain(
+        signal, info, context);
 }
 
 void handle(int signal, siginfo_t* info, void* context) noexcept {
@@ -270,17 +202,7 @@ Result<void> install_signal_handlers() {
     if (done) return {};
     wrun_has_avx = Cpu::host().avx;
     for (std::size_t i = 0; i < handled_signals.size(); ++i) {
-        // What was there must be known before the first signal can reach us.
-        if (sigaction(handled_signals[i], nullptr, &previous_handlers[i].action) != 0) {
-            return Error{ErrorCode::io, static_cast<u16>(errno)};
-        }
-        struct sigaction action {};
-        action.sa_sigaction = handle;
-        action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-        sigemptyset(&action.sa_mask);
-        if (sigaction(handled_signals[i], &action, nullptr) != 0) {
-            return Error{ErrorCode::io, static_cast<u16>(errno)};
-        }
+        WRUN_TRY(previous_handlers[i].replace(handled_signals[i], handle));
     }
     done = true;
     return {};
