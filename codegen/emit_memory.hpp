@@ -285,6 +285,7 @@ void Codegen<Masm>::emit_table_set(TableIndex table) {
     const Operand& index_operand = pop();
     const Held from = use(value);
     const Held index = use(index_operand);
+    // First: the guest may be stopped for good between any two instructions.
     masm_.store_imm(8,
         detail::field(
             table_header(table, Masm::scratch), offsetof(runtime::TableHeader, is_written)),

@@ -105,8 +105,22 @@ void take_results(const runtime::CanonicalType& type, const EntryArguments& argu
     return Returned{};
 }
 
-[[nodiscard]] Outcome run_guest_function(
-    Store::State& store, const runtime::FuncRecord& func, std::span<u64> slots) {
+[[nodiscard]] Trap trap_without_frames(runtime::TrapCode code) {
+    Trap trap;
+    trap.code = code;
+    return trap;
+}
+
+/// Notes in the store that its guest was stopped.
+[[nodiscard]] u64 note_kill(u64 how, Store::State& store) noexcept {
+    if (how < status::trap_base || how >= status::exited) return how;
+    const auto code = static_cast<runtime::TrapCode>(how - status::trap_base);
+    if (runtime::kills(code)) store.killed = code;
+    return how;
+}
+
+[[nodiscard]] Result<Outcome> run_guest_function(Store::State& store,
+    const runtime::FuncRecord& func, std::span<u64> slots, const CallLimits& limits) {
     const runtime::CanonicalType& type = store.engine->state().types[func.type_id];
     EntryArguments arguments;
     SlotBuffer stack_slots{type.stack_arg_slots};
@@ -117,12 +131,23 @@ void take_results(const runtime::CanonicalType& type, const EntryArguments& argu
         store.innermost != nullptr ? store.innermost->guest_rsp & ~u64{15} : store.stack.high();
     record.stack_low = store.stack.low();
     record.stack_high = store.stack.high();
+    record.deadline_ns = limits.deadline_ns;
+    runtime::Armed armed;
+    if (limits.cancel != nullptr || limits.deadline_ns != CallLimits::never) {
+        if (limits.cancel != nullptr) record.cancel = &limits.cancel->request();
+        WRUN_TRY(armed.arm(record, store.engine->state().options.interrupt_signal));
+        if (limits.cancel != nullptr && limits.cancel->is_cancelled()) {
+            store.killed = runtime::TrapCode::cancelled;
+            return Outcome{trap_without_frames(*store.killed)};
+        }
+    }
     EntryRecord* const outer = std::exchange(store.innermost, &record);
     // A host function further out may have said already why it is going to trap.
     std::string outer_detail;
     if (!store.trap_detail.empty()) [[unlikely]]
         outer_detail.swap(store.trap_detail);
-    const u64 how = runtime::enter_guest(record, func.code, func.context, arguments);
+    const u64 how =
+        note_kill(runtime::enter_guest(record, func.code, func.context, arguments), store);
     store.innermost = outer;
     if (how == status::returned) take_results(type, arguments, store.stack.results(), slots);
     Outcome outcome = outcome_of(how, record, store);
@@ -148,20 +173,27 @@ std::string_view text(runtime::TrapCode code) noexcept {
     return "unknown trap";
 }
 
-Result<Outcome> run_function(Store& store, runtime::FuncRecord& func, std::span<u64> slots) {
-    // Only below a guest: how deep the host itself goes is not the guest's doing.
-    if (wrun_entry != nullptr && runtime::host_stack_room() < host_stack_room_min) {
-        Trap trap;
-        trap.code = runtime::TrapCode::stack_overflow;
-        return Outcome{std::move(trap)};
+Result<Outcome> run_function(
+    Store& store, runtime::FuncRecord& func, std::span<u64> slots, const CallLimits& limits) {
+    if (store.state().killed) return Error{ErrorCode::store_killed};
+    if (wrun_entry != nullptr) {
+        // Only below a guest: how deep the host itself goes is not the guest's doing.
+        if (runtime::host_stack_room() < host_stack_room_min) {
+            return Outcome{trap_without_frames(runtime::TrapCode::stack_overflow)};
+        }
+        // Not a moment longer, and nothing of this store is touched.
+        if (const u64 how = runtime::interrupt_status(); how != 0) {
+            return Outcome{
+                trap_without_frames(static_cast<runtime::TrapCode>(how - status::trap_base))};
+        }
     }
     if ((func.flags & runtime::FuncRecord::flag_host) != 0) return run_host_function(func, slots);
     WRUN_TRY(runtime::prepare_thread_for_signals());
-    return run_guest_function(store.state(), func, slots);
+    return run_guest_function(store.state(), func, slots, limits);
 }
 
-Result<Outcome> Store::call(
-    runtime::FuncRecord* func, std::span<const Value> arguments, std::vector<Value>& results) {
+Result<Outcome> Store::call(runtime::FuncRecord* func, std::span<const Value> arguments,
+    std::vector<Value>& results, const CallLimits& limits) {
     const runtime::CanonicalType& type = state_->engine->state().types[func->type_id];
     const auto params = type.params();
     if (!std::equal(arguments.begin(), arguments.end(), params.begin(), params.end(), fits)) {
@@ -174,7 +206,7 @@ Result<Outcome> Store::call(
         slots[slot] = argument.bits;
         slot += argument.type.slots();
     }
-    Outcome outcome = WRUN_TRY(run_function(*this, *func, slots));
+    Outcome outcome = WRUN_TRY(run_function(*this, *func, slots, limits));
     results.clear();
     if (std::holds_alternative<Returned>(outcome)) {
         slot = 0;

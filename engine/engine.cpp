@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "base/os_thread.hpp"
 #include "codegen/cpu.hpp"
 #include "engine/state.hpp"
 #include "runtime/code_range.hpp"
@@ -24,9 +25,35 @@ Result<std::unique_ptr<Engine>> Engine::make(const EngineOptions& options) {
     WRUN_TRY(runtime::install_signal_handlers());
     auto state = std::make_unique<State>();
     state->options = options;
+    if (options.interrupt_signal == 0) {
+        state->options.interrupt_signal = runtime::default_interrupt_signal;
+    }
+    WRUN_TRY(runtime::install_interrupt_handler(state->options.interrupt_signal));
     static std::atomic<u64> made = 0;
     state->number = 1 + made.fetch_add(1, std::memory_order_relaxed);
     return std::unique_ptr<Engine>{new Engine{std::move(state)}};
+}
+
+// ---- ending calls from outside -----------------------------------------------------------------
+
+Canceller::Canceller() : request_{std::make_shared<runtime::CancelRequest>()} {}
+
+void Canceller::cancel() const noexcept {
+    runtime::cancel(*request_);
+}
+
+bool Canceller::is_cancelled() const noexcept {
+    return request_->is_made.load(std::memory_order_acquire);
+}
+
+CallLimits CallLimits::within(u64 ns, const Canceller* cancel) noexcept {
+    u64 deadline_ns = never;
+    if (__builtin_add_overflow(os::monotonic_ns(), ns, &deadline_ns)) deadline_ns = never;
+    return {deadline_ns, cancel};
+}
+
+bool is_interrupted() noexcept {
+    return runtime::is_interrupted();
 }
 
 // ---- SpareStacks -------------------------------------------------------------------------------

@@ -28,6 +28,7 @@
 namespace wrun::runtime {
 class Memory;
 class Table;
+struct CancelRequest;
 struct GlobalObject;
 }  // namespace wrun::runtime
 
@@ -89,6 +90,40 @@ struct Exit {
 };
 
 using Outcome = std::variant<Returned, Trap, Exit>;
+
+// ---- ending calls from outside -----------------------------------------------------------------
+
+/// A request to end calls, made from any thread; copies are one and the same. Whatever is called
+/// under a request that has been made ends at once.
+class Canceller {
+public:
+    Canceller();
+    void cancel() const noexcept;
+    [[nodiscard]] bool is_cancelled() const noexcept;
+    [[nodiscard]] const runtime::CancelRequest& request() const noexcept { return *request_; }
+
+private:
+    std::shared_ptr<runtime::CancelRequest> request_;
+};
+
+/// When a call ends whatever the guest does: as a trap `deadline` or `cancelled`, wherever it was.
+/// Then its store's instances are in no state that could be called: the store refuses
+/// (`store_killed`). Calls within a call are under its limits as well as their own. Nothing is
+/// checked in guest code (docs/architecture.md, "Deadlines"); system calls of host functions end
+/// with EINTR.
+struct CallLimits {
+    static constexpr u64 never = ~u64{0};
+    u64 deadline_ns = never;            // of CLOCK_MONOTONIC
+    const Canceller* cancel = nullptr;  // borrowed for the call
+
+    /// Ends in so many nanoseconds from now.
+    [[nodiscard]] static CallLimits within(u64 ns, const Canceller* cancel = nullptr) noexcept;
+};
+
+/// For host functions: whether the run they were called from shall end, so that they should return
+/// soon, whatever with. To be asked when a system call answers EINTR and in loops that take
+/// milliseconds.
+[[nodiscard]] bool is_interrupted() noexcept;
 
 // ---- host functions --------------------------------------------------------------------------
 
@@ -176,6 +211,9 @@ struct EngineOptions {
     u32 float_homes_max = 16;
     codegen::StressModes stress;
     Bounds bounds = Bounds::guard;  // of modules compiled without ModuleOptions
+    /// What threads are sent at deadlines; 0: SIGURG. Others may use it too: what wrun did not send
+    /// goes to the handler that was there. It must not be blocked where guests run.
+    int interrupt_signal = 0;
 };
 
 class Engine {
@@ -296,7 +334,7 @@ public:
         Outcome outcome;  // of segments and start function; instance is absent unless Returned
     };
     [[nodiscard]] Result<Instantiated> instantiate(
-        std::shared_ptr<const Module> module, const Linker& linker);
+        std::shared_ptr<const Module> module, const Linker& linker, const CallLimits& limits = {});
 
     // Host-made objects, owned by the store.
     [[nodiscard]] runtime::FuncRecord* make_function(
@@ -307,8 +345,8 @@ public:
 
     /// Calls any function of this store. Arguments must match its type. Re-entrant from host
     /// functions.
-    [[nodiscard]] Result<Outcome> call(
-        runtime::FuncRecord* func, std::span<const Value> arguments, std::vector<Value>& results);
+    [[nodiscard]] Result<Outcome> call(runtime::FuncRecord* func, std::span<const Value> arguments,
+        std::vector<Value>& results, const CallLimits& limits = {});
 
     [[nodiscard]] FuncType type_of(const runtime::FuncRecord* func) const;
 

@@ -54,6 +54,10 @@ u64 dispatch(runtime::HostFunction& base, const runtime::FuncRecord&, HostCallAr
     SlotBuffer slots{std::max(type.param_slots, type.result_slots)};
     load_arguments(type, area, stack_args, slots.span());
     const HostResult answer = call_host(self, instance_of(caller), slots.span());
+    // A call that the function made may have killed the very instances we would return to.
+    const auto& killed = self.store->state().killed;
+    if (killed) [[unlikely]]
+        return runtime::entry_status::trap_base + to_underlying(*killed);
     switch (answer.kind) {
         case HostResult::Kind::ok:
             store_results(type, slots.span(), area, caller->results);

@@ -235,10 +235,10 @@ public:
         WRUN_TRY(map_start_image(*module_.start_image));
         return std::optional<runtime::TrapCode>{};
     }
-    [[nodiscard]] Result<Outcome> run_start() {
+    [[nodiscard]] Result<Outcome> run_start(const CallLimits& limits) {
         if (!decoded_.start) return Outcome{Returned{}};
         FuncRecord room{};
-        return run_function(store_, *state_.callable(*decoded_.start, room), {});
+        return run_function(store_, *state_.callable(*decoded_.start, room), {}, limits);
     }
 
 private:
@@ -341,7 +341,8 @@ private:
 }  // namespace
 
 Result<Store::Instantiated> Store::instantiate(
-    std::shared_ptr<const Module> module, const Linker& linker) {
+    std::shared_ptr<const Module> module, const Linker& linker, const CallLimits& limits) {
+    if (state_->killed) return Error{ErrorCode::store_killed};
     auto owned = std::make_unique<Instance::State>();
     Instance::State& state = *owned;
     state.store = this;
@@ -367,7 +368,7 @@ Result<Store::Instantiated> Store::instantiate(
         trap.code = *code;
         return Instantiated{nullptr, std::move(trap)};
     }
-    Outcome outcome = WRUN_TRY(steps.run_start());
+    Outcome outcome = WRUN_TRY(steps.run_start(limits));
     const bool is_ready = std::holds_alternative<Returned>(outcome);
     return Instantiated{is_ready ? made : nullptr, std::move(outcome)};
 }

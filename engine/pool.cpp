@@ -416,9 +416,9 @@ bool Run::is_watched() const noexcept {
     return slot_->is_watched();
 }
 
-Result<Outcome> Run::call(
-    FuncIndex func, std::span<const Value> arguments, std::vector<Value>& results) {
-    return slot_->call(func, arguments, results);
+Result<Outcome> Run::call(FuncIndex func, std::span<const Value> arguments,
+    std::vector<Value>& results, const CallLimits& limits) {
+    return slot_->call(func, arguments, results, limits);
 }
 
 }  // namespace wrun::engine

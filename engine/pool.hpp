@@ -80,8 +80,8 @@ public:
     /// Whether it is watched by its writes (PoolOptions::watch).
     [[nodiscard]] bool is_watched() const noexcept;
     /// A function of the template (Template::find_function).
-    [[nodiscard]] Result<Outcome> call(
-        FuncIndex func, std::span<const Value> arguments, std::vector<Value>& results);
+    [[nodiscard]] Result<Outcome> call(FuncIndex func, std::span<const Value> arguments,
+        std::vector<Value>& results, const CallLimits& limits = {});
 
 private:
     friend class Shard;

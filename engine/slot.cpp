@@ -160,16 +160,17 @@ void Slot::begin(runtime::GuestStack stack, void* host_data) noexcept {
     gate_.begin(watched_);
 }
 
-Result<Outcome> Slot::call(
-    FuncIndex func, std::span<const Value> arguments, std::vector<Value>& results) {
+Result<Outcome> Slot::call(FuncIndex func, std::span<const Value> arguments,
+    std::vector<Value>& results, const CallLimits& limits) {
     runtime::FuncRecord record = state().make_record(func);
-    return store_->call(&record, arguments, results);
+    return store_->call(&record, arguments, results, limits);
 }
 
 bool Slot::reset(runtime::PageFinder& finder) {
     // A frame of the guest would still stand on the stack.
     WRUN_CHECK(store_->state().innermost == nullptr);
     was_quiet_ = gate_.end();
+    store_->state().killed.reset();
     forget_what_the_host_made();
     for (std::size_t i = 0; i < from().tables.size(); ++i) {
         runtime::Table& table = *state().own_tables[i];

@@ -45,8 +45,8 @@ public:
 
     [[nodiscard]] Store& store() const noexcept { return *store_; }
     [[nodiscard]] Instance& instance() const noexcept { return *instance_; }
-    [[nodiscard]] Result<Outcome> call(
-        FuncIndex func, std::span<const Value> arguments, std::vector<Value>& results);
+    [[nodiscard]] Result<Outcome> call(FuncIndex func, std::span<const Value> arguments,
+        std::vector<Value>& results, const CallLimits& limits);
 
     u64 last_used = 0;  // by the shard's count of runs
 

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "engine/artifact_format.hpp"
 #include "engine/engine.hpp"
 #include "engine/image.hpp"
+#include "runtime/deadline.hpp"
 #include "runtime/entry.hpp"
 #include "runtime/instance.hpp"
 #include "runtime/stack.hpp"
@@ -41,6 +43,7 @@ private:
 
 struct Engine::State {
     EngineOptions options;
+    runtime::WatchdogUse watchdog;
     runtime::TypeRegistry types;
     u64 number = 0;  // which of the process's engines, from 1
     SpareStacks stacks;
@@ -137,6 +140,8 @@ struct Store::State {
     runtime::EntryRecord* innermost = nullptr;
     u32 exit_status = 0;      // of the exit that is on its way
     std::string trap_detail;  // of the host's trap that is on its way
+    /// Why a guest of this store was stopped in the middle of something; nothing is called then.
+    std::optional<runtime::TrapCode> killed;
 
     u64 made = 0;  // how many of what follows have ever been made
     std::deque<std::unique_ptr<Instance>> instances;
@@ -246,7 +251,7 @@ void fill_context(Instance::State& state, Instance* instance) noexcept;
 /// Runs a record's function. `slots` holds arguments and takes results, as many as the larger of
 /// the two; they fit the function's type.
 [[nodiscard]] Result<Outcome> run_function(
-    Store& store, runtime::FuncRecord& func, std::span<u64> slots);
+    Store& store, runtime::FuncRecord& func, std::span<u64> slots, const CallLimits& limits);
 
 /// The engine's instance behind a guest's context.
 [[nodiscard]] inline Instance* instance_of(const runtime::Context* context) noexcept {

@@ -198,13 +198,14 @@ Result<Template::Made> Template::make(
     state->options = options;
     state->imports = WRUN_TRY(freeze_imports(*state->module, linker));
     const auto store = WRUN_TRY(Store::make(state->module->engine(), options.store));
-    auto made = WRUN_TRY(store->instantiate(state->module, linker));
+    auto made = WRUN_TRY(store->instantiate(state->module, linker, options.start));
+    state->options.start = {};  // what it borrows is gone when this returns
     if (made.instance == nullptr) return Made{nullptr, std::move(made.outcome)};
     if (!options.init.empty()) {
         const std::optional<Extern> init = made.instance->find_export(options.init);
         if (!init || init->kind != ExternKind::func) return Error{ErrorCode::no_such_export};
         std::vector<Value> results;
-        made.outcome = WRUN_TRY(store->call(init->func, {}, results));
+        made.outcome = WRUN_TRY(store->call(init->func, {}, results, options.start));
         if (!std::holds_alternative<Returned>(made.outcome)) {
             return Made{nullptr, std::move(made.outcome)};
         }

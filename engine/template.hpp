@@ -14,6 +14,8 @@ struct TemplateOptions {
     /// Of the instance that is frozen and of every slot. `host_data` is for the start function
     /// alone: each run brings its own.
     StoreOptions store = {};
+    /// Of start and init function.
+    CallLimits start = {};
     /// How slots become what they were; the best way there is when not given.
     std::optional<runtime::ResetWay> reset = std::nullopt;
     /// An export without parameters and results that runs after the start function, before anything

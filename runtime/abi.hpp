@@ -15,6 +15,7 @@ namespace wrun::runtime {
 struct Context;
 struct Instance;
 struct CodeImage;
+struct CancelRequest;
 
 // ---- registers (x86-64) ----------------------------------------------------------------------
 
@@ -170,6 +171,8 @@ enum class TrapCode : u8 {
 struct TrapRow {
     u32 code_offset;  // of the faulting instruction, from the start of the image's code
     u32 where;
+    static constexpr TrapCode code_last = TrapCode::out_of_fuel;
+    static_assert(static_cast<u8>(code_last) < 16);
     [[nodiscard]] static constexpr TrapRow make(
         u32 code_offset, u32 body_offset, TrapCode code, u32 aux = 0) noexcept {
         return {code_offset, body_offset | (u32{static_cast<u8>(code)} << 24) | (aux << 28)};
@@ -240,6 +243,9 @@ struct EntryRecord {
     u32 faulted;            // 60  whether guest_pc faulted; else it is a return address
     u64 stack_low;          // 64  the guest stack's guard begins here …
     u64 stack_high;         // 72  … and its stack ends here
+    u64 interrupt;          // 80  not 0: leave the guest with this status instead of going back
+    u64 deadline_ns;        // 88  when this crossing shall end (runtime/deadline.hpp) …
+    const CancelRequest* cancel;  // 96  … or on whose word
 };
 static_assert(offsetof(EntryRecord, host_rsp) == 8);
 static_assert(offsetof(EntryRecord, guest_rsp) == 16);
@@ -247,6 +253,12 @@ static_assert(offsetof(EntryRecord, guest_rbp) == 24);
 static_assert(offsetof(EntryRecord, guest_pc) == 32);
 static_assert(offsetof(EntryRecord, status) == 40);
 static_assert(offsetof(EntryRecord, mxcsr) == 56);
+static_assert(offsetof(EntryRecord, interrupt) == 80);
+
+/// Traps that discard the instance: the guest was stopped wherever it was.
+[[nodiscard]] constexpr bool kills(TrapCode code) noexcept {
+    return code == TrapCode::deadline || code == TrapCode::cancelled;
+}
 
 /// How wrun_enter came back: 0 returned, 1 + TrapCode trapped, `exited` a host function ended the
 /// run.

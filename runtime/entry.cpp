@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 
+#include <atomic>
+
 #include "base/check.hpp"
 
 using wrun::u64;
@@ -58,9 +60,12 @@ void ask_stack_bounds() noexcept {
 u64 enter_guest(
     EntryRecord& record, const void* code, Context* context, EntryArguments& arguments) noexcept {
     record.previous = wrun_entry;
+    // A signal that comes now finds all of the record.
+    std::atomic_signal_fence(std::memory_order_seq_cst);
     wrun_entry = &record;
     const u64 status = wrun_enter(&record, code, context, &arguments);
     wrun_entry = record.previous;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
     return status;
 }
 

@@ -1,11 +1,14 @@
 // A descriptor of the host's that closes itself. Move-only; -1 is none.
-// Also the one loop around host calls that a signal may interrupt.
+// Also the one loop around host calls that a signal may interrupt: it ends when the guest's run
+// shall end.
 #pragma once
 
 #include <unistd.h>
 
 #include <cerrno>
 #include <utility>
+
+#include "engine/engine.hpp"
 
 namespace wrun::wasi {
 
@@ -36,12 +39,14 @@ private:
     int number_ = -1;
 };
 
-/// Repeats a call that a signal interrupted.
+/// Repeats a call that a signal interrupted, unless that was to end the run (then EINTR: the guest
+/// does not see it). A signal between the question and the next call is repeated a millisecond
+/// later, so none is lost.
 template <class Call>
 auto uninterrupted(Call&& call) noexcept {
     for (;;) {
         const auto result = call();
-        if (result >= 0 || errno != EINTR) return result;
+        if (result >= 0 || errno != EINTR || engine::is_interrupted()) return result;
     }
 }
 

@@ -21,6 +21,7 @@
     .set entry_guest_pc, 32
     .set entry_status, 40
     .set entry_mxcsr, 56
+    .set entry_interrupt, 80
 
     .set arguments_integers, 128
     .set arguments_stack_slot_count, 176
@@ -247,6 +248,9 @@ wrun_switch_call:
     mov r11, [rbp - 24]
     test rax, rax
     jnz .Lstop
+    mov rax, [r11 + entry_interrupt]
+    test rax, rax
+    jnz .Lstop
     mov ecx, [r11 + entry_mxcsr]
     xor ecx, guest_mxcsr_bits
     test ecx, mxcsr_control_bits
@@ -265,7 +269,7 @@ wrun_switch_call:
     ret
     .cfi_restore_state
 
-    // C++ answered with a trap or an exit: rax is the status, r11 the entry record.
+    // C++ answered with a trap or an exit, or the run shall end: rax is the status, r11 the entry record.
 .Lstop:
     mov [r11 + entry_status], rax
     mov rsp, [r11 + entry_host_rsp]
@@ -308,6 +312,9 @@ wrun_helper_call:
     lea r10, [rip + wrun_helper_table]
     call [r10 + rax*8]
     mov r11, [rbp - 8]
+    test rdx, rdx
+    jnz 1f
+    mov rdx, [r11 + entry_interrupt]
     test rdx, rdx
     jnz 1f
     leave

@@ -24,8 +24,10 @@
 namespace wrun::test {
 namespace {
 
+using engine::CallLimits;
+
 /// `misbehave` does one of many things, chosen by its first parameter; the others are random.
-/// Memory: four wasm pages, the first two with data.
+/// `rampage` does not end. Memory: four wasm pages, the first two with data.
 const char* const vandal = R"((module
     (import "host" "write" (func $host_write (param i32 i32)))
     (import "host" "read" (func $host_read (param i32 i32)))
@@ -73,6 +75,16 @@ const char* const vandal = R"((module
         (if (i32.eq (local.get $what) (i32.const 14)) (then (call $host_fail)))
         (if (i32.eq (local.get $what) (i32.const 15)) (then (call $overflow (i64.const -1))))
         unreachable)
+    (func (export "rampage") (param $x i32) (loop $l
+        (local.set $x (i32.add (i32.mul (local.get $x) (i32.const 1103515245)) (i32.const 12345)))
+        (table.set $t (i32.and (i32.shr_u (local.get $x) (i32.const 9)) (i32.const 31)) (ref.func $b))
+        (table.set $other (i32.and (i32.shr_u (local.get $x) (i32.const 14)) (i32.const 15)) (ref.func $b))
+        (i64.store (call $address (local.get $x) (i32.const 8)) (i64.const -1))
+        (memory.fill (call $address (local.get $x) (i32.const 900)) (local.get $x) (i32.const 900))
+        (global.set $i (local.get $x)) (global.set $r (ref.null func))
+        (drop (memory.grow (i32.eqz (i32.and (local.get $x) (i32.const 0xffff00)))))
+        (drop (table.grow $t (ref.func $a) (i32.eqz (i32.and (local.get $x) (i32.const 0xfff00)))))
+        (br $l)))
     (func $kind (param funcref) (result i64)
         (i64.add (i64.mul (i64.extend_i32_u (ref.is_null (local.get 0))) (i64.const 31)) (i64.const 1)))
     (func (export "sum") (result i64) (local $sum i64) (local $n i32)
@@ -146,6 +158,7 @@ protected:
             engine::Module::compile(*engine, wat::assemble(vandal), {.bounds = bounds}).take();
         from = Template::make(module, linker, with).take().made;
         misbehave = from->find_function("misbehave").value();
+        rampage = from->find_function("rampage").value();
         sum = from->find_function("sum").value();
         auto run = shard->start(from).take();
         const auto memory = run.instance().memory();
@@ -177,6 +190,10 @@ protected:
                 Value::i32(static_cast<u32>(random())), Value::i32(static_cast<u32>(random()))};
             (void)run.call(misbehave, arguments, results);
         }
+        // Now and then one is stopped wherever it is, which takes a millisecond.
+        if (random() % 512 != 0) return;
+        const Value argument[] = {Value::i32(static_cast<u32>(random()))};
+        (void)run.call(rampage, argument, results, CallLimits::within(random() % 500'000));
     }
     /// "" when nothing was found in so many cycles.
     [[nodiscard]] std::string cycle(u64 cycles, u64 seed) const {
@@ -226,6 +243,7 @@ protected:
     engine::Bounds bounds = engine::Bounds::guard;
     TemplatePtr from;
     FuncIndex misbehave;
+    FuncIndex rampage;
     FuncIndex sum;
     std::vector<u8> pristine;
     u64 pristine_sum = 0;

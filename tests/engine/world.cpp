@@ -1,9 +1,11 @@
 // The engine's tests' fixture.
 #include "tests/engine/world.hpp"
 
+#include <csignal>
 #include <cstdio>
 
 #include "base/errors.hpp"
+#include "tests/support/sanitizers.hpp"
 #include "tests/support/wat.hpp"
 
 namespace wrun::test {
@@ -42,8 +44,17 @@ std::string text(const Result<engine::Outcome>& outcome) {
     return outcome.ok() ? text(outcome.value()) : "error: " + describe(outcome.error());
 }
 
+engine::EngineOptions test_options() {
+    engine::EngineOptions options;
+    // The thread sanitizer keeps other signals back until the thread calls the system, which a
+    // guest's loop never does.
+    if (has_thread_sanitizer) options.interrupt_signal = SIGSYS;
+    return options;
+}
+
 EngineTest::EngineTest()
-    : engine{engine::Engine::make({}).take()}, store{engine::Store::make(*engine).take()} {}
+    : engine{engine::Engine::make(test_options()).take()},
+      store{engine::Store::make(*engine).take()} {}
 
 void EngineTest::SetUp() {
     if (!wat::available()) GTEST_SKIP() << wat::unavailable_reason();

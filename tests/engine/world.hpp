@@ -30,6 +30,9 @@ using engine::Value;
 [[nodiscard]] std::string text(const engine::Outcome& outcome);
 [[nodiscard]] std::string text(const Result<engine::Outcome>& outcome);
 
+/// What an engine of a test is made with.
+[[nodiscard]] engine::EngineOptions test_options();
+
 /// Tests of this fixture are skipped where no assembler of WAT is at hand.
 class EngineTest : public ::testing::Test {
 protected:

@@ -36,6 +36,7 @@ TEST(Abi, StubsUseTheOffsetsOfTheHeader) {
         {"entry_guest_pc", offsetof(EntryRecord, guest_pc)},
         {"entry_status", offsetof(EntryRecord, status)},
         {"entry_mxcsr", offsetof(EntryRecord, mxcsr)},
+        {"entry_interrupt", offsetof(EntryRecord, interrupt)},
         {"arguments_integers", offsetof(EntryArguments, integers)},
         {"arguments_stack_slot_count", offsetof(EntryArguments, stack_slot_count)},
         {"arguments_stack_slots", offsetof(EntryArguments, stack_slots)},
@@ -73,7 +74,7 @@ TEST(Abi, DocumentHasTheNumbersOfTheHeader) {
 }
 
 TEST(Abi, RowsKeepWhatTheyAreGiven) {
-    for (u8 code = 0; code <= to_underlying(TrapCode::interrupted); ++code) {
+    for (u8 code = 0; code <= to_underlying(TrapRow::code_last); ++code) {
         const auto row = TrapRow::make(0xffff'ffff, 0xff'ffff, static_cast<TrapCode>(code), 15);
         EXPECT_EQ(row.code_offset, 0xffff'ffffu);
         EXPECT_EQ(row.body_offset(), 0xff'ffffu);

@@ -83,6 +83,18 @@ TEST(Entry, GivesTheGuestItsOwnMxcsrAndTheHostItsOldOne) {
     }
 }
 
+TEST(Entry, DoesNotGoBackIntoAGuestThatShallEnd) {
+    Guest guest;
+    TestHostFunction host{[](HostCallArea&, Context*, const u64*, void*) -> u64 {
+                              wrun_entry->interrupt = trapped(TrapCode::cancelled);
+                              return 0;
+                          },
+        nullptr};
+    const GuestRun run =
+        guest.run(GuestFunction::call_record, {reinterpret_cast<u64>(&host.record)});
+    EXPECT_EQ(run.status, trapped(TrapCode::cancelled));
+}
+
 TEST(Entry, SwitchesContextsAndBack) {
     Guest caller;
     Guest callee;

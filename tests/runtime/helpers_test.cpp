@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstring>
+#include <vector>
 
 #include "base/limits.hpp"
 #include "tests/runtime/guest.hpp"
@@ -140,6 +141,59 @@ TEST_F(Helpers, TableGrowTakesTheValueFirst) {
     EXPECT_EQ(guest_.table->get(5), 99u);
     EXPECT_EQ(help(Helper::table_grow, {99, 11}, {0, 0}).value(), minus_one_32);
     EXPECT_EQ(help(Helper::table_grow, {99, 10}, {0, 0}).value(), 6u);
+}
+
+/// Of everything that can take long not one piece is done, and the guest is left as was asked.
+TEST_F(Helpers, DoNothingMoreForARunThatShallEnd) {
+    struct Row {
+        Helper helper;
+        std::initializer_list<u64> operands;
+    };
+    const Row rows[] = {{Helper::memory_fill, {0, 1, 100}}, {Helper::memory_copy, {10, 200, 50}},
+        {Helper::memory_init, {20, 0, 4}}, {Helper::table_fill, {0, 42, 4}},
+        {Helper::table_copy, {0, 1, 3}}, {Helper::table_init, {0, 0, 3}},
+        {Helper::table_grow, {42, 5}}};
+    std::memset(memory() + 200, 7, 50);
+    for (const Row& row : rows) {
+        GuestRun run;
+        u64* to = run.arguments.integers.data();
+        *to++ = to_underlying(row.helper);
+        for (const u64 operand : row.operands)
+            *to++ = operand;
+        run.record.interrupt = trapped(TrapCode::deadline);
+        guest_.run(GuestFunction::help, run);
+        EXPECT_EQ(run.status, trapped(TrapCode::deadline)) << to_underlying(row.helper);
+        for (u32 i = 0; i < 200; ++i)
+            ASSERT_EQ(memory()[i], 0) << to_underlying(row.helper);
+        for (u32 i = 0; i < guest_.table->size(); ++i)
+            ASSERT_EQ(guest_.table->get(i), 0u) << to_underlying(row.helper);
+    }
+}
+
+TEST_F(Helpers, MoveInPiecesAsInOne) {
+    constexpr u64 pages = 60;  // several pieces
+    Guest large{{.memory = {pages, pages, false, false}}};
+    u8* const base = large.memory->base();
+    const auto fill = [&] {
+        for (u64 i = 0; i < pages * page; ++i)
+            base[i] = static_cast<u8>(i * 31 >> 8 ^ i);
+    };
+    for (const u64 distance : {u64{1}, page, 20 * page - 3}) {
+        for (const bool is_up : {false, true}) {
+            fill();
+            std::vector<u8> expected(base, base + pages * page);
+            const u64 bytes = 38 * page;
+            const u64 to = is_up ? distance : 0;
+            const u64 from = is_up ? 0 : distance;
+            std::memmove(expected.data() + to, expected.data() + from, bytes);
+            GuestRun run;
+            run.arguments.integers = {to_underlying(Helper::memory_copy), to, from, bytes, 0, 0};
+            large.run(GuestFunction::help, run);
+            ASSERT_EQ(run.status, 0u);
+            EXPECT_EQ(std::memcmp(base, expected.data(), expected.size()), 0)
+                << distance << (is_up ? " up" : " down");
+        }
+    }
 }
 
 TEST_F(Helpers, ActOnTheMemoryAndTableTheyAreToldOf) {

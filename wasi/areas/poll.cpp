@@ -108,7 +108,8 @@ Answer<void> wait(Waits& waits) {
     const timespec timeout = timespec_of(longest);
     const int ready = ::ppoll(waits.descriptors.data(), waits.descriptors.size(),
         longest == never ? nullptr : &timeout, nullptr);
-    if (ready >= 0 || errno == EINTR) return {};
+    const bool is_early = ready < 0 && errno == EINTR && !engine::is_interrupted();
+    if (ready >= 0 || is_early) return {};
     return last_errno();
 }
 

@@ -17,6 +17,7 @@ Errno random_get(Call& call, u32 buffer, u32 length) {
         const ssize_t got = uninterrupted(
             [&] { return ::getrandom(rest.data(), std::min(rest.size(), piece_bytes), 0); });
         if (got < 0) return last_errno();
+        if (engine::is_interrupted()) return Errno::intr;
         rest = rest.subspan(static_cast<std::size_t>(got));
     }
     return Errno::success;

@@ -1,0 +1,103 @@
+// Ending runs from outside, at no cost in guest code: by a deadline or on a request of another
+// thread. A thread of ours, the watchdog, signals the one whose run is due, every millisecond until
+// that run is over. The signal says nothing but "look": its handler compares the deadlines of what
+// runs now, so one that comes late finds nothing due. In generated code or stubs the handler makes
+// the thread leave the guest; elsewhere (helpers, host functions, system calls) it sets
+// EntryRecord::interrupt, which stubs test on the way back into the guest and loops of the host's
+// ask for (is_interrupted()).
+//
+// One watchdog for the process, as signals are; it runs from the first armed run until the last
+// engine is gone. Each thread that has ever armed a run has a Worker, which is never freed.
+#pragma once
+
+#include <atomic>
+
+#include "base/result.hpp"
+#include "runtime/entry.hpp"
+
+namespace wrun::runtime {
+
+/// Deadlines are points of os::monotonic_ns(); this one never comes.
+inline constexpr u64 no_deadline = ~u64{0};
+
+/// The watchdog looks no more often; a deadline is seen so much too late at most.
+inline constexpr u64 look_interval_ns = 1'000'000;
+
+/// A request to end every run that is under it; cannot be taken back.
+struct CancelRequest {
+    std::atomic<bool> is_made = false;
+};
+
+/// Makes the request and has the runs under it end.
+void cancel(CancelRequest& request) noexcept;
+
+/// What the watchdog sees of a thread.
+struct alignas(64) Worker {
+    std::atomic<u64> deadline_ns = no_deadline;  // the earliest of what runs
+    std::atomic<bool> is_cancellable = false;    // something that runs is under a request
+    std::atomic<bool> is_poked = false;          // a request may have been made
+    std::atomic<bool> is_signalled = false;      // a signal is or may be on its way
+    std::atomic<int> signal = 0;                 // which one; 0: none
+    // What follows belongs to the watchdog's lock.
+    bool is_used = false;
+    int thread = 0;
+    Worker* next = nullptr;
+};
+
+/// Holds the watchdog's thread, once there is one, as long as there is an engine.
+class WatchdogUse {
+public:
+    WatchdogUse() noexcept;
+    ~WatchdogUse();
+    WatchdogUse(const WatchdogUse&) = delete;
+    WatchdogUse& operator=(const WatchdogUse&) = delete;
+};
+
+/// What the system calls it when nobody says: ignored by whoever does not know it.
+extern const int default_interrupt_signal;
+
+/// Installs the handler of that signal and keeps who was there. Later calls do nothing.
+[[nodiscard]] Result<void> install_interrupt_handler(int signal);
+
+/// With what status the guest that called this host code will be left, 0 when it goes on.
+[[nodiscard]] inline u64 interrupt_status() noexcept {
+    EntryRecord* const entry = wrun_entry;
+    if (entry == nullptr) return 0;
+    return std::atomic_ref{entry->interrupt}.load(std::memory_order_relaxed);
+}
+
+/// Whether host code should return to the guest that called it, because the run shall end. True in
+/// host functions and helpers only.
+[[nodiscard]] inline bool is_interrupted() noexcept {
+    return interrupt_status() != 0;
+}
+
+/// A crossing's deadline and request made known to the watchdog. The thread's own; nests.
+class Armed {
+public:
+    Armed() = default;
+    ~Armed() {
+        if (worker_ != nullptr) disarm();
+    }
+    Armed(const Armed&) = delete;
+    Armed& operator=(const Armed&) = delete;
+
+    /// `record` is about to be entered and has its deadline and request set. `signal` is one that
+    /// has its handler. Fails when the system gives no thread.
+    [[nodiscard]] Result<void> arm(const EntryRecord& record, int signal);
+
+private:
+    void disarm() noexcept;
+
+    Worker* worker_ = nullptr;
+    u64 outer_deadline_ns_ = no_deadline;
+    int outer_signal_ = 0;
+    bool was_cancellable_ = false;
+};
+
+/// Signals this thread as the watchdog would, for tests of late signals: `worker` as
+/// `this_worker()` answered on the thread.
+[[nodiscard]] Worker* this_worker();
+void signal_worker(Worker& worker, int signal) noexcept;
+
+}  // namespace wrun::runtime
