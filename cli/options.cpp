@@ -3,7 +3,9 @@
 #include "cli/options.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <string_view>
 
@@ -55,9 +57,8 @@ constexpr const char* bench_footer =
 constexpr const char* run_footer =
     "SIZE is a number of bytes, with K, M or G for powers of 1024.\n"
     "Nothing of the host is visible to the program unless an option grants it.\n\n"
-    "Exit code: the program's own (its lowest eight bits); 134 after a trap; 1 when the module "
-    "cannot\n"
-    "be loaded, validated or linked; 2 for wrong usage.\n"
+    "Exit code: the program's own (its lowest eight bits); 134 after a trap; 124 when --timeout\n"
+    "stopped it; 1 when the module cannot be loaded, validated or linked; 2 for wrong usage.\n"
     "WRUN_LOG=error|warn|info|debug chooses what wrun itself reports; WRUN_PROGRESS=MS|never "
     "after\n"
     "how many milliseconds a compilation shows on a terminal how far it is (1000).";
@@ -90,6 +91,7 @@ struct RawOptions {
     std::optional<std::string> memory;
     std::optional<std::string> stack;
     std::optional<std::string> table;
+    std::optional<std::string> timeout;
 };
 
 void describe_bounds(CLI::App& app, engine::Bounds& bounds) {
@@ -138,10 +140,39 @@ void describe_run(CLI::App& app, RawOptions& raw, RunOptions& options) {
         "Run MODULE even if it is an artifact, and trust its machine code");
     app.add_flag("--no-cache", options.no_cache,
         "Neither run what was compiled before nor keep what is compiled now");
+    app.add_option("--timeout", raw.timeout,
+           "Stop the program when it has run so long, as 1.5s or 500ms; compiling does not count")
+        ->type_name("TIME");
     app.add_flag("--stats", options.stats, "Print times of each phase and sizes to standard error");
 }
 
+/// A number with or without a fraction, then ms, s, m or h.
+std::optional<u64> parse_time(const std::string& word, std::string& why) {
+    struct Unit {
+        std::string_view name;
+        double ns;
+    };
+    static constexpr Unit units[] = {{"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
+    constexpr double ns_max = 1e18;  // thirty years
+    const std::size_t end = std::min(word.find_first_not_of("0123456789."), word.size());
+    const std::string number = word.substr(0, end);
+    const bool is_number = std::count(number.begin(), number.end(), '.') <= 1 &&
+                           number.find_first_of("0123456789") != std::string::npos;
+    for (const Unit& unit : units) {
+        if (!is_number || word.substr(end) != unit.name) continue;
+        const double ns = std::strtod(number.c_str(), nullptr) * unit.ns;
+        if (ns <= ns_max) return static_cast<u64>(ns);
+    }
+    why =
+        "--timeout wants a time such as 1.5s, 500ms, 2m or 1h, not '" + printable(word, 100) + "'";
+    return std::nullopt;
+}
+
 bool take_limits(const RawOptions& raw, RunOptions& options, std::string& why) {
+    if (raw.timeout) {
+        options.timeout_ns = parse_time(*raw.timeout, why);
+        if (!options.timeout_ns) return false;
+    }
     if (raw.memory) {
         options.memory_bytes_max = parse_size(*raw.memory, why);
         if (!options.memory_bytes_max) return false;

@@ -22,6 +22,7 @@ struct RunOptions {
     std::optional<u64> memory_bytes_max;
     std::optional<u64> table_elements_max;
     std::optional<u32> stack_bytes;
+    std::optional<u64> timeout_ns;
     engine::Bounds bounds = engine::Bounds::guard;
     bool stats = false;
     bool allow_precompiled = false;  // the module may be an artifact

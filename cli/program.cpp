@@ -90,8 +90,10 @@ Ended Program::fail(Error error) const {
 
 std::optional<Ended> Program::ended(const Outcome& outcome) const {
     if (const auto* const trap = std::get_if<engine::Trap>(&outcome)) {
-        say(Level::error, file() + ": trap: " + describe_trap(*trap));
-        return Ended{exit_code::trap};
+        const bool is_late = trap->code == runtime::TrapCode::deadline;
+        say(Level::error,
+            file() + (is_late ? ": stopped by --timeout: " : ": trap: ") + describe_trap(*trap));
+        return Ended{is_late ? exit_code::timeout : exit_code::trap};
     }
     const auto* const exit = std::get_if<engine::Exit>(&outcome);
     if (exit == nullptr) return std::nullopt;
@@ -105,7 +107,7 @@ std::optional<Ended> Program::ended(const Outcome& outcome) const {
 
 std::optional<Ended> Program::call(
     Store& store, runtime::FuncRecord* func, std::span<const Value> arguments) {
-    const Result<Outcome> outcome = store.call(func, arguments, results_);
+    const Result<Outcome> outcome = store.call(func, arguments, results_, limits_);
     if (!outcome.ok()) return fail(outcome.error());
     return ended(outcome.value());
 }
@@ -163,7 +165,8 @@ std::optional<Ended> Program::enter(Store& store) {
 std::optional<Ended> Program::instantiate(Store& store, const engine::Linker& linker) {
     if (const auto missing = linker.missing(module_->decoded()); !missing.empty())
         return fail(file() + ": " + describe_missing(module_->decoded(), missing));
-    Result<Store::Instantiated> made = store.instantiate(module_, linker);
+    if (options_.timeout_ns) limits_ = engine::CallLimits::within(*options_.timeout_ns);
+    Result<Store::Instantiated> made = store.instantiate(module_, linker, limits_);
     if (!made.ok()) {
         const std::string reason = error_class(made.error().code) == ErrorClass::unlinkable
                                        ? linker.explain(module_->decoded(), made.error())

@@ -34,7 +34,7 @@ public:
     Program(const RunOptions& options, const std::shared_ptr<const engine::Module>& module) noexcept
         : options_{options}, module_{module} {}
 
-    /// Links the module, makes its instance and runs its start function.
+    /// Links the module, makes its instance and runs its start function. The program's time begins.
     [[nodiscard]] std::optional<Ended> instantiate(
         engine::Store& store, const engine::Linker& linker);
     /// Runs `_start` or what --invoke names; nothing when that returned.
@@ -55,6 +55,7 @@ private:
 
     const RunOptions& options_;
     const std::shared_ptr<const engine::Module>& module_;
+    engine::CallLimits limits_;  // from instantiate() on
     engine::Instance* instance_ = nullptr;
     std::vector<engine::Value> results_;
 };

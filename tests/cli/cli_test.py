@@ -465,6 +465,38 @@ class Limits(CliTest):
         self.expect(0, self.wasm(guests.EMPTY), preexec_fn=limit)
 
 
+class Timeout(CliTest):
+    LOOP = '(module (func $spin (export "_start") (loop $l (br $l))))'
+    READ = guests.module("""(func (export "_start")
+        (i32.store (i32.const 0) (i32.const 64)) (i32.store (i32.const 4) (i32.const 9))
+        (drop (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 16))))""", "fd_read")
+
+    def test_stops_what_does_not_end(self):
+        guest = self.wasm(self.LOOP)
+        self.expect(124, "--timeout", "50ms", guest, out="",
+                    err=[r"guest.wasm: stopped by --timeout: deadline exceeded", r"#0 spin \(func 0, offset 0x"])
+        self.expect(124, "--timeout", "0s", guest)
+        start = self.wasm('(module (start 0) (func (loop $l (br $l))) (func (export "_start")))')
+        self.expect(124, "--timeout", "20ms", start, out="", err="stopped by --timeout")
+        invoked = self.wasm('(module (func (export "f") (loop $l (br $l))))')
+        self.expect(124, "--timeout", "20ms", "--invoke", "f", invoked)
+
+    def test_stops_what_waits(self):
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, writer)
+        with os.fdopen(reader) as pipe:
+            self.expect(124, "--timeout", "50ms", self.wasm(self.READ), stdin_file=pipe, err="stopped by --timeout")
+
+    def test_leaves_the_others_alone(self):
+        for time in ["1h", "1.5m", "100s", "0.5h", "90000ms", ".5m"]:
+            self.expect(3, "--timeout", time, self.wasm(guests.exits(3)), err=[])
+
+    def test_times_that_are_none(self):
+        for time in ["", "s", "1", "-1s", "1.2.3s", "1e3s", "1 s", "5sec", "99999999999h", "nan", "."]:
+            with self.subTest(time=time):
+                self.expect(2, "--timeout", time, self.wasm(guests.EMPTY), err="--timeout wants a time")
+
+
 class Reports(CliTest):
     def test_stats(self):
         done = self.expect(3, "--stats", self.wasm(guests.exits(3)), out="")
