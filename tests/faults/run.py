@@ -3,7 +3,7 @@
 usage: run.py [--area AREA] [--all] [--only TEXT] [--checker] [--scratch DIR]
                                      plant, build, run; a table on standard output
        run.py --check                                             only see that every edit still applies
-  --area     only faults of this area: codegen or slots
+  --area     only faults of this area: codegen, slots or deadlines
   --all      run every instrument on each fault, not the cheapest ones until one catches it
   --checker  build with assertions, so that the state checker of the code generator takes part
   --only     faults whose name contains this
@@ -19,7 +19,8 @@ import tomllib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-AREAS = {"codegen": ["wrun-spec", "wrun-differ", "matrix"], "slots": ["runtime_test", "engine_test"]}  # what is built
+AREAS = {"codegen": ["wrun-spec", "wrun-differ", "matrix"], "slots": ["runtime_test", "engine_test"],
+         "deadlines": ["runtime_test", "engine_test", "wasi_test"]}  # what is built
 HOMES = "0,1,2,3,8,16"
 # Cheapest first; each is a ctest of its own too, the last one as `matrix`.
 INSTRUMENTS = {"codegen": [
@@ -35,8 +36,13 @@ INSTRUMENTS = {"codegen": [
     ("reset", ["runtime_test", "--gtest_brief=1", "--gtest_filter=*Reset*:Image*"]),
     ("pool", ["engine_test", "--gtest_brief=1", "--gtest_filter=*Pool*"]),
     ("leak", ["engine_test", "--gtest_brief=1", "--gtest_filter=Leak*"]),
+], "deadlines": [
+    ("stubs and helpers", ["runtime_test", "--gtest_brief=1", "--gtest_filter=Entry*:Helpers*"]),
+    ("deadlines", ["engine_test", "--gtest_brief=1", "--gtest_filter=Deadline*"]),
+    ("waiting", ["wasi_test", "--gtest_brief=1", "--gtest_filter=Waiting*"]),
+    ("edges", ["engine_test", "--gtest_brief=1", "--gtest_filter=EdgeTest*"]),
 ]}
-SECONDS_MAX = 900
+SECONDS_MAX = {"codegen": 900, "slots": 900, "deadlines": 120}  # what is not stopped does not end
 # The one file that most faults compile anew, and that takes longest.
 UNOPTIMISED = b'set_source_files_properties(x64/instantiate.cpp PROPERTIES COMPILE_OPTIONS "-O0;-g0")\n'
 
@@ -107,14 +113,14 @@ class Scratch:
             print(done.stdout[-3000:], file=sys.stderr)
         return done.returncode == 0
 
-    def run(self, words):
+    def run(self, area, words):
         """What the instrument says against the build; empty when it finds nothing."""
         scripts = os.path.join(self.tree, "tests", "codegen", "scripts")
         words = [os.path.join(self.build, "bin", words[0]), *words[1:]]
         if words[-1] == "{scripts}":
             words[-1:] = [os.path.join(scripts, name) for name in sorted(os.listdir(scripts))]
         try:
-            done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=SECONDS_MAX)
+            done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=SECONDS_MAX[area])
         except subprocess.TimeoutExpired:
             return "it does not end"
         if done.returncode == 0:
@@ -140,7 +146,7 @@ def plant(scratch, fault, run_all):
             sys.exit(f"{fault['name']}: does not build")
         for name, words in INSTRUMENTS[fault["area"]]:
             began = time.monotonic()
-            said = scratch.run(words)
+            said = scratch.run(fault["area"], words)
             rows.append((name, said, time.monotonic() - began))
             if said and not run_all:
                 break
@@ -169,7 +175,7 @@ def main():
         if not scratch.make(area):
             return 2
         for name, words in INSTRUMENTS[area]:
-            said = scratch.run(words)
+            said = scratch.run(area, words)
             if said:
                 print(f"without any fault, {name} says: {said}")
                 return 2
