@@ -110,7 +110,8 @@ private:
 /// Then its store's instances are in no state that could be called: the store refuses
 /// (`store_killed`). Calls within a call are under its limits as well as their own. Nothing is
 /// checked in guest code (docs/architecture.md, "Deadlines"); system calls of host functions end
-/// with EINTR.
+/// with EINTR. A child that a host function forks is not under the limits of the calls that it is
+/// in the middle of: nothing watches there before a call with limits begins.
 struct CallLimits {
     static constexpr u64 never = ~u64{0};
     u64 deadline_ns = never;            // of CLOCK_MONOTONIC
