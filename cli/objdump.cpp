@@ -76,7 +76,9 @@ int objdump(const ObjdumpOptions& options) {
 
     engine::ListingOptions compile;
     compile.compile.cpu = cpu_features(options.cpu);
-    compile.compile.bounds = options.bounds;
+    compile.compile.bounds = options.compile.bounds;
+    compile.compile.epoch = options.compile.epoch;
+    compile.compile.fuel = options.compile.fuel;
     if (options.homes_max) {
         compile.compile.integer_homes_max = *options.homes_max;
         compile.compile.float_homes_max = *options.homes_max;

@@ -92,6 +92,7 @@ struct RawOptions {
     std::optional<std::string> stack;
     std::optional<std::string> table;
     std::optional<std::string> timeout;
+    std::optional<std::string> fuel;
 };
 
 void describe_bounds(CLI::App& app, engine::Bounds& bounds) {
@@ -102,6 +103,11 @@ void describe_bounds(CLI::App& app, engine::Bounds& bounds) {
            "(checked)")
         ->transform(CLI::CheckedTransformer(words).description(""))
         ->type_name("guard|checked");
+}
+
+void describe_epoch(CLI::App& app, bool& epoch) {
+    app.add_flag("--epoch", epoch,
+        "Code that asks whether it shall stop: no signal is sent, and what waits is not stopped");
 }
 
 /// What the program is granted and how it is entered, the same for every command that runs one.
@@ -128,7 +134,11 @@ void describe_program(CLI::App& app, RawOptions& raw, RunOptions& options) {
         ->type_name("SIZE");
     app.add_option("--max-table", raw.table, "Elements that each table may grow to")
         ->type_name("COUNT");
-    describe_bounds(app, options.bounds);
+    describe_bounds(app, options.compile.bounds);
+    describe_epoch(app, options.compile.epoch);
+    app.add_option("--fuel", raw.fuel,
+           "Trap when the program has done so many operations, counted the same way each time")
+        ->type_name("COUNT");
 }
 
 void describe_run(CLI::App& app, RawOptions& raw, RunOptions& options) {
@@ -184,6 +194,11 @@ bool take_limits(const RawOptions& raw, RunOptions& options, std::string& why) {
             why = "--max-table may be at most " + std::to_string(limits::table_elements_max);
             return false;
         }
+    }
+    if (raw.fuel) {
+        options.fuel = parse_size(*raw.fuel, why);
+        if (!options.fuel) return false;
+        options.compile.fuel = true;
     }
     if (!raw.stack) return true;
     const std::optional<u64> stack = parse_size(*raw.stack, why);
@@ -390,7 +405,9 @@ Options parse_objdump(const std::vector<std::string>& arguments) {
         ->type_name("host|v2|v3");
     app.add_option("--homes", options.homes_max, "Give so many locals of each class a register")
         ->type_name("COUNT");
-    describe_bounds(app, options.bounds);
+    describe_bounds(app, options.compile.bounds);
+    describe_epoch(app, options.compile.epoch);
+    app.add_flag("--fuel", options.compile.fuel, "Code that pays for what it does");
     app.add_flag("--bytes", options.bytes, "Print the bytes of each instruction");
     app.add_flag("--plain", options.plain, "Print no offsets, so that listings can be compared");
     if (const auto finished = read(app, arguments)) return *finished;

@@ -23,7 +23,8 @@ struct RunOptions {
     std::optional<u64> table_elements_max;
     std::optional<u32> stack_bytes;
     std::optional<u64> timeout_ns;
-    engine::Bounds bounds = engine::Bounds::guard;
+    std::optional<u64> fuel;
+    engine::ModuleOptions compile;
     bool stats = false;
     bool allow_precompiled = false;  // the module may be an artifact
     bool no_cache = false;
@@ -69,7 +70,7 @@ struct ObjdumpOptions {
     std::vector<std::string> functions;  // names or indices; none: all
     Cpu cpu = Cpu::host;
     std::optional<u32> homes_max;
-    engine::Bounds bounds = engine::Bounds::guard;
+    engine::ModuleOptions compile;
     bool plain = false;
     bool bytes = false;
 };

@@ -72,6 +72,7 @@ engine::StoreOptions store_options(const RunOptions& options, wasi::State& state
     if (options.memory_bytes_max) result.memory_bytes_max = *options.memory_bytes_max;
     if (options.table_elements_max) result.table_elements_max = *options.table_elements_max;
     if (options.stack_bytes) result.stack_bytes = *options.stack_bytes;
+    if (options.fuel) result.fuel = *options.fuel;
     result.host_data = &state;
     return result;
 }

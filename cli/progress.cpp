@@ -47,10 +47,11 @@ void write_to_terminal(const std::string& text) {
 
 }  // namespace
 
-Result<std::shared_ptr<const engine::Module>> compile_visibly(
-    engine::Engine& engine, const std::string& path, std::vector<u8> bytes, engine::Bounds bounds) {
+Result<std::shared_ptr<const engine::Module>> compile_visibly(engine::Engine& engine,
+    const std::string& path, std::vector<u8> bytes, engine::ModuleOptions options) {
     Progress progress{printable(path, 60), bytes.size()};
-    return engine::Module::compile(engine, std::move(bytes), {bounds, progress.counters()});
+    options.progress = progress.counters();
+    return engine::Module::compile(engine, std::move(bytes), options);
 }
 
 Progress::Progress(std::string file, u64 module_bytes) : file_{std::move(file)} {

@@ -13,8 +13,8 @@
 namespace wrun::cli {
 
 /// Module::compile of what `path` holds, with its progress.
-[[nodiscard]] Result<std::shared_ptr<const engine::Module>> compile_visibly(
-    engine::Engine& engine, const std::string& path, std::vector<u8> bytes, engine::Bounds bounds);
+[[nodiscard]] Result<std::shared_ptr<const engine::Module>> compile_visibly(engine::Engine& engine,
+    const std::string& path, std::vector<u8> bytes, engine::ModuleOptions options);
 
 class Progress {
 public:

@@ -38,6 +38,12 @@ void end_process(int code) {
 #endif
 }
 
+engine::EngineOptions engine_options(const RunOptions& options) {
+    engine::EngineOptions result;
+    if (options.compile.epoch) result.interrupt_signal = engine::EngineOptions::no_signal;
+    return result;
+}
+
 /// One run of a module: from bytes to an exit code.
 class Run {
 public:
@@ -145,7 +151,7 @@ bool Run::take(std::shared_ptr<const engine::Module> module) {
 
 std::optional<int> Run::load_by_cache(
     engine::Engine& engine, const os::File& file, const engine::Cache& cache) {
-    const engine::ModuleOptions how{options_.bounds};
+    const engine::ModuleOptions& how = options_.compile;
     const auto before = os::status_of(file.number());
     const bool may_be_noted = before.ok() && before.value().is_regular;
     if (may_be_noted && take(cache.find(engine, how, before.value()))) return std::nullopt;
@@ -166,7 +172,7 @@ std::optional<int> Run::load_by_cache(
 }
 
 std::optional<int> Run::compile(engine::Engine& engine, std::vector<u8> bytes) {
-    auto module = compile_visibly(engine, options_.module, std::move(bytes), options_.bounds);
+    auto module = compile_visibly(engine, options_.module, std::move(bytes), options_.compile);
     if (!module.ok()) return fail(module.error());
     module_ = std::move(module).take();
     static_cast<void>(watch_.lap());  // the engine has measured its phases itself
@@ -204,7 +210,7 @@ int Run::operator()(std::array<int, 3> streams) {
     if (!granted.state) return cli::fail(granted.error);
     phases_.start_ns = watch_.lap();
 
-    Result<std::unique_ptr<engine::Engine>> engine = engine::Engine::make({});
+    Result<std::unique_ptr<engine::Engine>> engine = engine::Engine::make(engine_options(options_));
     if (!engine.ok()) return cli::fail("cannot start: " + describe(engine.error()));
     engine::Linker linker;
     if (const Result<void> defined = wasi::define_preview1(linker); !defined.ok())

@@ -166,6 +166,20 @@ private:
         u32 where = 0;
     };
 
+    /// Where the thread looks whether its run shall end; it comes back when not.
+    struct EpochStub {
+        Label entry;
+        Label back;
+        u32 where = 0;
+    };
+
+    /// A stretch of operations that are paid for at its begin: a function but its loops, a loop but
+    /// those inside.
+    struct PaidStretch {
+        u32 field = 0;  // where the sum goes
+        u32 operations = 0;
+    };
+
     /// Eight bytes behind the code, read rip-relative.
     struct PoolEntry {
         Label label;
@@ -189,6 +203,8 @@ private:
     void emit_parameters();
     void zero_locals();
     void emit_epilogue();
+    void emit_checkpoint();
+    void end_paid_stretch();
     void end_function();
     void finish_function();
     [[nodiscard]] i32 frame_disp(u32 slot) const noexcept {
@@ -518,6 +534,8 @@ private:
     std::vector<Control> controls_;
     std::vector<TrapStub> trap_stubs_;
     std::vector<TruncStub> trunc_stubs_;
+    std::vector<EpochStub> epoch_stubs_;
+    std::vector<PaidStretch> paid_stretches_;  // the open ones
     std::vector<PoolEntry> pool_;
     std::vector<TableEdge> table_edges_;  // of the br_table being emitted
     Shadow shadow_;

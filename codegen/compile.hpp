@@ -25,6 +25,10 @@ struct CompileOptions {
     u32 float_homes_max = 16;
     /// Code with `checked` bounds may access any memory, other code only guarded ones.
     runtime::Bounds bounds = runtime::Bounds::guard;
+    /// At a function's entry and each loop's head code asks whether the run shall end.
+    bool epoch = false;
+    /// There it also pays for the operations of wasm up to the next such place.
+    bool fuel = false;
     bool record_lines = false;  // for listings: fills CodeChunk::lines
     StressModes stress;
 };

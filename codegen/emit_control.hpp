@@ -59,6 +59,7 @@ void Codegen<Masm>::enter_block(ControlKind kind, BlockType type) {
         conform(control.target);
         state_ = control.target;
         masm_.bind(control.label);
+        emit_checkpoint();
     }
 }
 
@@ -302,6 +303,7 @@ template <class Masm>
 void Codegen<Masm>::emit_end() {
     Control& control = controls_.back();
     if (control.kind == ControlKind::function) return end_function();
+    if (control.kind == ControlKind::loop) end_paid_stretch();
     if (control.kind == ControlKind::if_) {
         join_missing_else(control);
     } else if (reachable_ && control.kind != ControlKind::loop && control.label.is_used()) {

@@ -57,11 +57,14 @@ void Codegen<Masm>::begin_function(FuncIndex func, const FunctionSummary& summar
     reachable_ = true;
     operands_.clear();
     slot_height_ = 0;
-    attention_ =
-        options_.record_lines || options_.stress.spill || options_.stress.flush ? observed_bit : 0;
+    const bool is_observed =
+        options_.record_lines || options_.fuel || options_.stress.spill || options_.stress.flush;
+    attention_ = is_observed ? observed_bit : 0;
     controls_.clear();
     trap_stubs_.clear();
     trunc_stubs_.clear();
+    epoch_stubs_.clear();
+    paid_stretches_.clear();
     pool_.clear();
 
     const HomeRegisters& registers = Masm::home_registers();
@@ -152,6 +155,39 @@ void Codegen<Masm>::emit_prologue() {
     if (frame_bytes != 0) masm_.reserve_stack(frame_bytes);
     emit_parameters();
     zero_locals();
+    emit_checkpoint();
+}
+
+/// At a function's entry and each loop's head, with the options `fuel` and `epoch`. Only flags and
+/// the scratch register are lost.
+template <class Masm>
+void Codegen<Masm>::emit_checkpoint() {
+    if (!options_.fuel && !options_.epoch) return;
+    const Mem meter = Mem::at(Masm::context, offsetof(runtime::Context, meter));
+    masm_.load_word(true, Masm::scratch, meter);
+    if (options_.fuel) {
+        const u32 field =
+            masm_.take_from_word(Mem::at(Masm::scratch, offsetof(runtime::Meter, fuel)));
+        paid_stretches_.push_back({field, 0});
+        masm_.branch(Cond::lt_s, trap_label(runtime::TrapCode::out_of_fuel));
+    }
+    if (options_.epoch) {
+        masm_.load_word(
+            true, Masm::scratch, Mem::at(Masm::scratch, offsetof(runtime::Meter, attention)));
+        masm_.compare_mem(false, Mem::at(Masm::scratch, 0), Src::of(0));
+        EpochStub& stub = epoch_stubs_.emplace_back();
+        stub.where = here();
+        masm_.branch(Cond::ne, stub.entry);
+        masm_.bind(stub.back);
+    }
+}
+
+template <class Masm>
+void Codegen<Masm>::end_paid_stretch() {
+    if (!options_.fuel) return;
+    const PaidStretch& stretch = paid_stretches_.back();
+    masm_.set_taken(stretch.field, stretch.operations);
+    paid_stretches_.pop_back();
 }
 
 /// Parameters go from where they arrive to their homes or slots.
@@ -245,6 +281,7 @@ void Codegen<Masm>::end_function() {
     if (reachable_) emit_edge(control);
     if (control.label.is_used()) masm_.bind(control.label);
     if (reachable_ || control.label.is_bound()) emit_epilogue();
+    end_paid_stretch();
     truncate(0, 0);
     controls_.pop_back();
     reachable_ = false;
@@ -258,6 +295,14 @@ void Codegen<Masm>::finish_function() {
         TruncStub stub = trunc_stubs_[i];
         note_line(LineRow::Kind::out_of_line, stub.where);
         emit_trunc_stub(stub);
+    }
+    for (EpochStub& stub : epoch_stubs_) {
+        note_line(LineRow::Kind::out_of_line, stub.where);
+        masm_.bind(stub.entry);
+        // The handler goes on behind it unless the run shall end.
+        trap_row(masm_.position(), runtime::TrapCode::interrupted, stub.where);
+        masm_.trap();
+        masm_.jump(stub.back);
     }
     for (TrapStub& stub : trap_stubs_) {
         note_line(LineRow::Kind::out_of_line, stub.where);

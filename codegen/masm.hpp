@@ -96,6 +96,8 @@ concept MacroAssembler = requires(M masm, bool wide, u32 number, u64 bits, Cond 
     masm.branch(cond, label);
     masm.branch_unordered(label);
     masm.branch_if_minimum(wide, reg, label);
+    { masm.take_from_word(mem) } -> std::same_as<u32>;  // flags: less is signed …
+    masm.set_taken(number, number);                     // … what it takes, said later
     masm.jump(label);
     masm.bind(label);
     masm.label_field(label);

@@ -53,6 +53,7 @@ inline u32 read_leb(const u8*& at) noexcept {
 template <class Masm>
 void Codegen<Masm>::attend_to(u32 offset) {
     note_line(LineRow::Kind::code, here());
+    if (options_.fuel) ++paid_stretches_.back().operations;
     const u8 keeps = detail::keeps[module_.bytes[offset]];
     if ((keeps & detail::keeps_flags) == 0) settle_flags();
     if ((keeps & detail::keeps_loads) == 0) settle_loads();

@@ -18,11 +18,16 @@ struct StressModes {
     /// that holds an i32 has a bit set in its upper half, where it is read and again where it
     /// becomes part of an address.
     bool check = false;
+    /// Every module is compiled with these (CompileOptions), whatever its own options say.
+    bool epoch = false;
+    bool fuel = false;
 
     constexpr bool operator==(const StressModes&) const = default;
 };
 
-/// Words with commas: "spill,flush,check". Nothing when one is not known.
+inline constexpr std::string_view stress_words = "spill,flush,check,epoch,fuel";
+
+/// Some of these words, with commas. Nothing when one is not known.
 [[nodiscard]] constexpr std::optional<StressModes> parse_stress(std::string_view words) noexcept {
     StressModes modes;
     while (true) {
@@ -33,6 +38,10 @@ struct StressModes {
             modes.flush = true;
         } else if (word == "check") {
             modes.check = true;
+        } else if (word == "epoch") {
+            modes.epoch = true;
+        } else if (word == "fuel") {
+            modes.fuel = true;
         } else {
             return std::nullopt;
         }
@@ -43,6 +52,7 @@ struct StressModes {
 
 static_assert(parse_stress("flush,check") == StressModes{false, true, true});
 static_assert(parse_stress("spill") == StressModes{true, false, false});
+static_assert(parse_stress(stress_words) == StressModes{true, true, true, true, true});
 static_assert(!parse_stress("") && !parse_stress("spill,") && !parse_stress("spills"));
 
 }  // namespace wrun::codegen

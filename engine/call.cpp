@@ -132,11 +132,15 @@ void take_results(const runtime::CanonicalType& type, const EntryArguments& argu
     record.stack_low = store.stack.low();
     record.stack_high = store.stack.high();
     record.deadline_ns = limits.deadline_ns;
+    const u32* const outer_attention = store.meter.attention;
+    if (wrun_entry != nullptr) store.meter.attention = runtime::attention_of_thread();
     runtime::Armed armed;
     if (limits.cancel != nullptr || limits.deadline_ns != CallLimits::never) {
         if (limits.cancel != nullptr) record.cancel = &limits.cancel->request();
         WRUN_TRY(armed.arm(record, store.engine->state().options.interrupt_signal));
+        store.meter.attention = runtime::attention_of_thread();
         if (limits.cancel != nullptr && limits.cancel->is_cancelled()) {
+            store.meter.attention = outer_attention;
             store.killed = runtime::TrapCode::cancelled;
             return Outcome{trap_without_frames(*store.killed)};
         }
@@ -149,6 +153,7 @@ void take_results(const runtime::CanonicalType& type, const EntryArguments& argu
     const u64 how =
         note_kill(runtime::enter_guest(record, func.code, func.context, arguments), store);
     store.innermost = outer;
+    store.meter.attention = outer_attention;
     if (how == status::returned) take_results(type, arguments, store.stack.results(), slots);
     Outcome outcome = outcome_of(how, record, store);
     if (!outer_detail.empty()) [[unlikely]]

@@ -28,7 +28,9 @@ Result<std::unique_ptr<Engine>> Engine::make(const EngineOptions& options) {
     if (options.interrupt_signal == 0) {
         state->options.interrupt_signal = runtime::default_interrupt_signal;
     }
-    WRUN_TRY(runtime::install_interrupt_handler(state->options.interrupt_signal));
+    if (options.interrupt_signal != EngineOptions::no_signal) {
+        WRUN_TRY(runtime::install_interrupt_handler(state->options.interrupt_signal));
+    }
     static std::atomic<u64> made = 0;
     state->number = 1 + made.fetch_add(1, std::memory_order_relaxed);
     return std::unique_ptr<Engine>{new Engine{std::move(state)}};

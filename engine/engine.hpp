@@ -215,6 +215,9 @@ struct EngineOptions {
     /// What threads are sent at deadlines; 0: SIGURG. Others may use it too: what wrun did not send
     /// goes to the handler that was there. It must not be blocked where guests run.
     int interrupt_signal = 0;
+    /// None at all, for hosts that forbid it: only modules with ModuleOptions::epoch end at
+    /// deadlines, and nothing that waits in the system does.
+    static constexpr int no_signal = -1;
 };
 
 class Engine {
@@ -261,6 +264,12 @@ struct ModuleOptions {
     /// hold and grow without a system call. Other modules that import one must be `checked` too;
     /// the module itself may import any memory.
     Bounds bounds = Bounds::guard;
+    /// Code asks at each function's entry and loop's head whether its run shall end, so that no
+    /// signal is needed (EngineOptions::no_signal). Slower.
+    bool epoch = false;
+    /// Code pays there for the operations of wasm up to the next such place out of Store::fuel(),
+    /// the same on each run, and traps when it cannot. Slower.
+    bool fuel = false;
     /// Borrowed while compile() runs.
     CompileProgress* progress = nullptr;
 };
@@ -315,6 +324,7 @@ struct StoreOptions {
     u64 table_elements_max = 10'000'000;  // of each table; table.grow beyond answers -1
     u32 stack_bytes = 8u << 20;           // of the guest's stack, guard not counted
     void* host_data = nullptr;            // for host functions: Store::host_data()
+    u64 fuel = ~u64{0};                   // at the begin; for modules compiled with it
 };
 
 class Store {
@@ -326,6 +336,9 @@ public:
     Store& operator=(const Store&) = delete;
 
     [[nodiscard]] void* host_data() const noexcept;
+    /// What modules compiled with ModuleOptions::fuel may still use; at most 2^63 - 1.
+    [[nodiscard]] u64 fuel() const noexcept;
+    void set_fuel(u64 fuel) noexcept;
 
     /// Makes an instance and runs its start function. `trap` is set (and nothing returned) when a
     /// segment or the start function trapped; what the instance left in other instances' tables and

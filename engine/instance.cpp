@@ -126,6 +126,7 @@ void fill_context(Instance::State& state, Instance* instance) noexcept {
     context.helper_call = wrun_helper_call;
     context.image = &module.image->view();
     context.instance = &state.runtime;
+    context.meter = &state.store->state().meter;
     state.runtime.context = &context;
     state.runtime.owner = instance;
 }

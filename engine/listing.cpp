@@ -52,6 +52,7 @@ std::string Lister::context_item(u32 offset) const {
         case offsetof(Context, helper_call): return "helper call";
         case offsetof(Context, results): return "results";
         case offsetof(Context, stack_limit): return "stack limit";
+        case offsetof(Context, meter): return "meter";
         default: break;
     }
     // In the order of ContextLayout; each array ends where the next one begins.

@@ -30,6 +30,8 @@ namespace {
     result.compile.float_homes_max = options.float_homes_max;
     result.compile.stress = options.stress;
     result.compile.bounds = module.bounds;
+    result.compile.epoch = module.epoch || options.stress.epoch;
+    result.compile.fuel = module.fuel || options.stress.fuel;
     result.threads = options.compile_threads;
     result.progress = module.progress;
     return result;

@@ -152,6 +152,7 @@ void Slot::begin(runtime::GuestStack stack, void* host_data) noexcept {
     Store::State& store = store_->state();
     store.stack = std::move(stack);
     store.options.host_data = host_data;
+    store_->set_fuel(store.options.fuel);
     runtime::Context& context = state().block.context();
     context.results = store.stack.results();
     context.stack_limit = store.stack.limit();

@@ -140,6 +140,7 @@ struct Store::State {
     runtime::EntryRecord* innermost = nullptr;
     u32 exit_status = 0;      // of the exit that is on its way
     std::string trap_detail;  // of the host's trap that is on its way
+    runtime::Meter meter{0, &runtime::no_attention};
     /// Why a guest of this store was stopped in the middle of something; nothing is called then.
     std::optional<runtime::TrapCode> killed;
 

@@ -1,4 +1,5 @@
 // Store: what the host makes in it, and access to externs.
+#include <algorithm>
 #include <cstring>
 
 #include "engine/slots.hpp"
@@ -20,7 +21,18 @@ Result<std::unique_ptr<Store>> Store::make(Engine& engine, const StoreOptions& o
     state->engine = &engine;
     state->options = options;
     state->stack = WRUN_TRY(engine.state().stacks.take(options.stack_bytes));
-    return std::unique_ptr<Store>{new Store{std::move(state)}};
+    std::unique_ptr<Store> store{new Store{std::move(state)}};
+    store->set_fuel(options.fuel);
+    return store;
+}
+
+u64 Store::fuel() const noexcept {
+    return static_cast<u64>(std::max<i64>(state_->meter.fuel, 0));
+}
+
+void Store::set_fuel(u64 fuel) noexcept {
+    constexpr u64 fuel_max = ~u64{0} >> 1;
+    state_->meter.fuel = static_cast<i64>(std::min(fuel, fuel_max));
 }
 
 void* Store::host_data() const noexcept {

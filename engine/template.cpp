@@ -180,8 +180,10 @@ Result<std::shared_ptr<const Template>> Template::State::make_dense() const {
     static_cast<FrozenInstance&>(*state) = *this;
     state->options = options;
     const auto bytes = module->decoded().bytes;
-    state->module = WRUN_TRY(Module::compile(
-        module->engine(), {bytes.begin(), bytes.end()}, ModuleOptions{.bounds = Bounds::checked}));
+    ModuleOptions dense = module->options();
+    dense.bounds = Bounds::checked;
+    state->module =
+        WRUN_TRY(Module::compile(module->engine(), {bytes.begin(), bytes.end()}, dense));
     const wrun::Module& decoded = state->module->decoded();
     for (runtime::FuncRecord& record : state->records) {
         if (decoded.is_import(FuncIndex{record.func_index})) continue;

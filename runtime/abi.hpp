@@ -114,6 +114,14 @@ struct TableHeader {
 static_assert(sizeof(TableHeader) == 32 && offsetof(TableHeader, size) == 8);
 static_assert(offsetof(TableHeader, is_written) == 16);
 
+/// What code that is compiled with `fuel` or `epoch` reads at a function's entry and at each loop's
+/// head; one for all instances of a store.
+struct Meter {
+    i64 fuel;              // what is left; a run ends where it would fall below 0
+    const u32* attention;  // not 0 there: the thread shall see whether its run shall end
+};
+static_assert(sizeof(Meter) == 16 && offsetof(Meter, attention) == 8);
+
 /// r14. The fixed part; behind it the variable part of ContextLayout.
 struct Context {
     u8* memory_base;          // of memory 0 (r15)
@@ -125,7 +133,8 @@ struct Context {
     u64 stack_limit;          // lowest address a probed frame may reach
     const CodeImage* image;   // trap rows and function table of this code
     Instance* instance;       // the host's side; generated code never reads it
-    u64 reserved[7];
+    Meter* meter;             // of the store
+    u64 reserved[6];
 };
 static_assert(std::is_standard_layout_v<Context> && sizeof(Context) == 128);
 static_assert(offsetof(Context, memory_base) == 0);
@@ -137,6 +146,7 @@ static_assert(offsetof(Context, results) == 40);
 static_assert(offsetof(Context, stack_limit) == 48);
 static_assert(offsetof(Context, image) == 56);
 static_assert(offsetof(Context, instance) == 64);
+static_assert(offsetof(Context, meter) == 72);
 
 /// Byte offsets from r14 of the variable part, the same for every instance of a module. Own
 /// memories, tables and globals lie in the context; imported ones are reached through one pointer.

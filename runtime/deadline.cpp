@@ -140,13 +140,9 @@ constinit thread_local Worker* own_worker __attribute__((tls_model("initial-exec
 }
 
 void look_at_own_run(greg_t* registers) noexcept {
-    Worker* const worker = own_worker;
-    // Taken back below if there is reason to; whoever pokes later is not overlooked.
-    if (worker != nullptr) worker->is_poked.store(false);
     EntryRecord* const entry = wrun_entry;
-    const u64 reason = entry == nullptr ? 0 : mark_due(entry);
+    const u64 reason = due_status();
     if (reason == 0) return;
-    if (worker != nullptr && worker->is_cancellable.load()) worker->is_poked.store(true);
     const auto pc = static_cast<u64>(registers[REG_RIP]);
     const auto rsp = static_cast<u64>(registers[REG_RSP]);
     if (is_in_guest(*entry, pc, rsp)) leave_guest(registers, *entry, reason);
@@ -182,8 +178,10 @@ void send(const Worker& worker, int signal) noexcept {
 /// Signals a worker whose run is due, unless that has just ended: then no signal comes after it
 /// (Armed::disarm waits for those that are on their way).
 void signal_if_due(Worker& worker, u64 now_ns) noexcept {
+    if (!is_due(worker, now_ns)) return;
+    worker.attention.store(1);
     const int signal = worker.signal.load(std::memory_order_relaxed);
-    if (signal == 0 || !is_due(worker, now_ns)) return;
+    if (signal <= 0) return;
     worker.is_signalled.store(true);
     if (is_due(worker, now_ns)) send(worker, signal);
 }
@@ -289,6 +287,7 @@ struct WorkerUse {
         watchdog.workers = worker;
     }
     worker->is_poked.store(false);
+    worker->attention.store(0);
     worker->is_signalled.store(false);
     worker->thread = gettid();
     worker->is_used = true;
@@ -317,6 +316,29 @@ Worker* this_worker() {
 void signal_worker(Worker& worker, int signal) noexcept {
     const Guard guard{watchdog.lock};
     if (worker.is_used) send(worker, signal);
+}
+
+u64 due_status() noexcept {
+    Worker* const worker = own_worker;
+    // Taken back below if there is reason to; whoever sets them later is not overlooked.
+    if (worker != nullptr) {
+        worker->is_poked.store(false);
+        worker->attention.store(0);
+    }
+    const u64 reason = wrun_entry == nullptr ? 0 : mark_due(wrun_entry);
+    if (reason == 0 || worker == nullptr) return reason;
+    worker->attention.store(1);
+    if (worker->is_cancellable.load()) worker->is_poked.store(true);
+    return reason;
+}
+
+u64 interrupt_status() noexcept {
+    EntryRecord* const entry = wrun_entry;
+    if (entry == nullptr) return 0;
+    const u64 marked = std::atomic_ref{entry->interrupt}.load(std::memory_order_relaxed);
+    if (marked != 0 || own_worker == nullptr) return marked;
+    // Where there are no signals.
+    return own_worker->attention.load(std::memory_order_relaxed) != 0 ? due_status() : 0;
 }
 
 Result<void> install_interrupt_handler(int signal) {
@@ -367,9 +389,15 @@ void cancel(CancelRequest& request) noexcept {
 
 // ---- arming ------------------------------------------------------------------------------------
 
+const u32* attention_of_thread() noexcept {
+    static_assert(sizeof(Worker::attention) == sizeof(u32));
+    if (own_worker == nullptr) return &no_attention;
+    return reinterpret_cast<const u32*>(&own_worker->attention);
+}
+
 Result<void> Armed::arm(const EntryRecord& record, int signal) {
     Worker& worker = *this_worker();
-    if (signal != worker.signal.load(std::memory_order_relaxed)) [[unlikely]] {
+    if (signal != worker.signal.load(std::memory_order_relaxed) && signal > 0) [[unlikely]] {
         unblock(signal);
     }
     outer_signal_ = worker.signal.load(std::memory_order_relaxed);

@@ -4,7 +4,8 @@
 // runs now, so one that comes late finds nothing due. In generated code or stubs the handler makes
 // the thread leave the guest; elsewhere (helpers, host functions, system calls) it sets
 // EntryRecord::interrupt, which stubs test on the way back into the guest and loops of the host's
-// ask for (is_interrupted()).
+// ask for (is_interrupted()). Code compiled with `epoch` needs no signal: the watchdog also sets
+// Worker::attention, which such code reads.
 //
 // One watchdog for the process, as signals are; it runs from the first armed run until the last
 // engine is gone. Each thread that has ever armed a run has a Worker, which is never freed.
@@ -33,11 +34,13 @@ void cancel(CancelRequest& request) noexcept;
 
 /// What the watchdog sees of a thread.
 struct alignas(64) Worker {
+    /// Something may be due; generated code reads it (Meter::attention).
+    std::atomic<u32> attention = 0;
     std::atomic<u64> deadline_ns = no_deadline;  // the earliest of what runs
     std::atomic<bool> is_cancellable = false;    // something that runs is under a request
     std::atomic<bool> is_poked = false;          // a request may have been made
     std::atomic<bool> is_signalled = false;      // a signal is or may be on its way
-    std::atomic<int> signal = 0;                 // which one; 0: none
+    std::atomic<int> signal = 0;                 // which one; 0 or less: none
     // What follows belongs to the watchdog's lock.
     bool is_used = false;
     int thread = 0;
@@ -60,17 +63,22 @@ extern const int default_interrupt_signal;
 [[nodiscard]] Result<void> install_interrupt_handler(int signal);
 
 /// With what status the guest that called this host code will be left, 0 when it goes on.
-[[nodiscard]] inline u64 interrupt_status() noexcept {
-    EntryRecord* const entry = wrun_entry;
-    if (entry == nullptr) return 0;
-    return std::atomic_ref{entry->interrupt}.load(std::memory_order_relaxed);
-}
+[[nodiscard]] u64 interrupt_status() noexcept;
+
+/// What this thread's runs shall end with by now, 0 when they go on; marks them. The one place
+/// where that is decided: signals and attention only lead here.
+[[nodiscard]] u64 due_status() noexcept;
 
 /// Whether host code should return to the guest that called it, because the run shall end. True in
 /// host functions and helpers only.
 [[nodiscard]] inline bool is_interrupted() noexcept {
     return interrupt_status() != 0;
 }
+
+/// What Meter::attention names while nothing is armed, and what for a run that is under something
+/// armed on this thread. Both stay readable for ever.
+inline constexpr u32 no_attention = 0;
+[[nodiscard]] const u32* attention_of_thread() noexcept;
 
 /// A crossing's deadline and request made known to the watchdog. The thread's own; nests.
 class Armed {
@@ -83,7 +91,7 @@ public:
     Armed& operator=(const Armed&) = delete;
 
     /// `record` is about to be entered and has its deadline and request set. `signal` is one that
-    /// has its handler. Fails when the system gives no thread.
+    /// has its handler, or less than 1. Fails when the system gives no thread.
     [[nodiscard]] Result<void> arm(const EntryRecord& record, int signal);
 
 private:

@@ -23,7 +23,7 @@ Runs official WebAssembly test scripts.
   --known FILE       a list of known failures in place of known_failures.txt
   --timeout SECONDS  of one script, 120 unless told
   --homes N          stress the code generator: at most N locals of each class in registers
-  --stress WORDS     … in worse ways: some of spill,flush,check (codegen/stress.hpp)
+  --stress WORDS     … in worse ways: some of spill,flush,check,epoch,fuel (codegen/stress.hpp)
   --bounds WORD      how accesses stay inside a memory: guard, unless told, or checked
 Each script runs in a process of its own. Last line: N passed, N failed, N skipped.
 Exit code: 0 nothing failed but what is known, 1 something failed, 2 usage.
@@ -100,7 +100,9 @@ private:
         std::string words;
         if (!value(option, words)) return false;
         const auto modes = codegen::parse_stress(words);
-        if (!modes) return fail(option + ": not among spill,flush,check: " + words);
+        if (!modes)
+            return fail(
+                option + ": not among " + std::string{codegen::stress_words} + ": " + words);
         options_.stress = *modes;
         return true;
     }

@@ -140,6 +140,14 @@ public:
     }
     void compare(bool wide, Gp a, const Src& b);
     void compare_mem(bool wide, Mem a, const Src& b);
+    /// Subtracts from the 8 bytes at `from` what set_taken() will say of the field answered.
+    u32 take_from_word(Mem from) {
+        alu_mi(true, Alu::sub, from, largest_imm);
+        return position() - 4;
+    }
+    void set_taken(u32 field, u32 count) {
+        if (!out_of_memory()) patch32(field, count);
+    }
     void test(bool wide, Gp a, Gp b) { test_rr(wide, a, b); }
     /// `to` is not `from` where the CPU lacks the instruction (see needs_distinct_bit_count()).
     void clz(bool wide, Gp to, Gp from);
@@ -237,6 +245,8 @@ public:
     void reserve_stack(u32 bytes) { alu_ri(true, Alu::sub, Gp::rsp, static_cast<i32>(bytes)); }
 
 private:
+    static constexpr i32 largest_imm = 0x7fff'ffff;  // takes its four bytes
+
     void vex_shift(bool wide, Shift op, Gp to, Gp from, Gp count);
     void ffill_mask(bool is_f64, bool sign_only, Fp to);
 

@@ -23,7 +23,7 @@ using namespace wrun::differ;
 constexpr const char* usage =
     "usage: wrun-differ [options] FILE.wasm|FILE.wat|FOLDER... | - | --pressure COUNT\n"
     "  --homes N,N...   home registers wrun may use, one run each (default 16)\n"
-    "  --stress WORDS   … in worse ways: some of spill,flush,check\n"
+    "  --stress WORDS   … in worse ways: some of spill,flush,check,epoch,fuel\n"
     "  --bounds WORD    how wrun stays inside a memory: guard (default) or checked\n"
     "  --rounds N       argument sets, each with fresh instances (default 3)\n"
     "  --timeout N      seconds for one module (default 20)\n"
@@ -89,7 +89,7 @@ bool take_value(const std::string& word, const std::string& value, Options& opti
         options.batch.homes = numbers(word, value);
     } else if (word == "--stress") {
         const auto modes = codegen::parse_stress(value);
-        if (!modes) usage_error("--stress takes some of spill,flush,check");
+        if (!modes) usage_error("--stress takes some of " + std::string{codegen::stress_words});
         options.batch.stress = *modes;
     } else if (word == "--bounds") {
         const auto bounds = codegen::parse_bounds(value);

@@ -79,6 +79,8 @@ public:
         if (stress.spill) name_ += " spill";
         if (stress.flush) name_ += " flush";
         if (stress.check) name_ += " check";
+        if (stress.epoch) name_ += " epoch";
+        if (stress.fuel) name_ += " fuel";
         if (bounds == runtime::Bounds::checked) name_ += " checked";
         engine::EngineOptions options;
         options.compile_threads = 1;

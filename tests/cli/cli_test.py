@@ -481,6 +481,19 @@ class Timeout(CliTest):
         invoked = self.wasm('(module (func (export "f") (loop $l (br $l))))')
         self.expect(124, "--timeout", "20ms", "--invoke", "f", invoked)
 
+    def test_stops_what_asks_in_its_code(self):
+        guest = self.wasm(self.LOOP)
+        self.expect(124, "--epoch", "--timeout", "50ms", guest, out="", err="stopped by --timeout")
+        self.expect(3, "--epoch", "--timeout", "1h", self.wasm(guests.exits(3)), err=[])
+
+    def test_fuel_is_counted(self):
+        guest = self.wasm(self.LOOP)
+        first = self.expect(134, "--fuel", "1000", guest, out="", err=r"trap: out of fuel(.|\n)*#0 spin")
+        self.assertEqual(self.expect(134, "--fuel", "1000", guest).err, first.err)
+        self.expect(134, "--fuel", "0", guest, err="out of fuel")
+        self.expect(3, "--fuel", "1M", self.wasm(guests.exits(3)), err=[])
+        self.expect(2, "--fuel", "-1", guest, err="no size")
+
     def test_stops_what_waits(self):
         reader, writer = os.pipe()
         self.addCleanup(os.close, writer)

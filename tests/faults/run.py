@@ -38,6 +38,7 @@ INSTRUMENTS = {"codegen": [
     ("leak", ["engine_test", "--gtest_brief=1", "--gtest_filter=Leak*"]),
 ], "deadlines": [
     ("stubs and helpers", ["runtime_test", "--gtest_brief=1", "--gtest_filter=Entry*:Helpers*"]),
+    ("meters", ["engine_test", "--gtest_brief=1", "--gtest_filter=Meter*:Epoch*"]),
     ("deadlines", ["engine_test", "--gtest_brief=1", "--gtest_filter=Deadline*"]),
     ("waiting", ["wasi_test", "--gtest_brief=1", "--gtest_filter=Waiting*"]),
     ("edges", ["engine_test", "--gtest_brief=1", "--gtest_filter=EdgeTest*"]),

@@ -84,9 +84,9 @@ public:
     Runner(const std::vector<Case>& cases, Shared& shared) : cases_{cases}, shared_{shared} {
         second_ = differ::make_second_subject(false);
         using Stress = codegen::StressModes;
-        const std::pair<u32, Stress> configurations[] = {{16, {}}, {0, {}}, {3, {}},
-            {16, Stress{.spill = true, .check = true}}, {16, Stress{.flush = true, .check = true}},
-            {2, Stress{true, true, true}}};
+        const std::pair<u32, Stress> configurations[] = {{16, {}}, {0, {}},
+            {3, Stress{.epoch = true, .fuel = true}}, {16, Stress{.spill = true, .check = true}},
+            {16, Stress{.flush = true, .check = true}}, {2, Stress{true, true, true}}};
         for (const auto& [homes, stress] : configurations)
             subjects_.push_back(differ::make_wrun_subject(homes, stress));
         const std::pair<u32, Stress> checked[] = {{16, {}}, {2, Stress{true, true, true}}};
