@@ -50,8 +50,8 @@ int compile(const CompileOptions& options) {
     if (!bytes) return fail(why);
     const Result<std::unique_ptr<engine::Engine>> engine = engine::Engine::make({});
     if (!engine.ok()) return fail("cannot start: " + describe(engine.error()));
-    const auto module = compile_visibly(
-        *engine.value(), options.module, std::move(*bytes), {.bounds = options.bounds});
+    const auto module =
+        compile_visibly(*engine.value(), options.module, std::move(*bytes), options.compile);
     if (!module.ok()) return fail(failure(options.module, module.error()));
     const engine::ArtifactBytes artifact{*module.value()};
     const std::string output = options.output.value_or(default_output(options.module));

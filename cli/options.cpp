@@ -110,6 +110,13 @@ void describe_epoch(CLI::App& app, bool& epoch) {
         "Code that asks whether it shall stop: no signal is sent, and what waits is not stopped");
 }
 
+/// What code a module becomes.
+void describe_code(CLI::App& app, engine::ModuleOptions& options) {
+    describe_bounds(app, options.bounds);
+    describe_epoch(app, options.epoch);
+    app.add_flag("--fuel", options.fuel, "Code that pays for what it does, for `wrun run --fuel`");
+}
+
 /// What the program is granted and how it is entered, the same for every command that runs one.
 void describe_program(CLI::App& app, RawOptions& raw, RunOptions& options) {
     const auto each = [](CLI::Option* option, const char* type) {
@@ -339,7 +346,7 @@ Options parse_compile(const std::vector<std::string>& arguments) {
     app.add_option("-o,--output", options.output,
            "The file to write; beside the module, as NAME.wrun, unless told")
         ->type_name("FILE");
-    describe_bounds(app, options.bounds);
+    describe_code(app, options.compile);
     if (const auto finished = read(app, arguments)) return *finished;
     if (options.module == "-" && !options.output)
         return wrong_usage("a module from standard input has no name: say -o FILE");
@@ -405,9 +412,7 @@ Options parse_objdump(const std::vector<std::string>& arguments) {
         ->type_name("host|v2|v3");
     app.add_option("--homes", options.homes_max, "Give so many locals of each class a register")
         ->type_name("COUNT");
-    describe_bounds(app, options.compile.bounds);
-    describe_epoch(app, options.compile.epoch);
-    app.add_flag("--fuel", options.compile.fuel, "Code that pays for what it does");
+    describe_code(app, options.compile);
     app.add_flag("--bytes", options.bytes, "Print the bytes of each instruction");
     app.add_flag("--plain", options.plain, "Print no offsets, so that listings can be compared");
     if (const auto finished = read(app, arguments)) return *finished;

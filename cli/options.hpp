@@ -33,7 +33,7 @@ struct RunOptions {
 struct CompileOptions {
     std::string module;
     std::optional<std::string> output;  // beside the module unless told
-    engine::Bounds bounds = engine::Bounds::guard;
+    engine::ModuleOptions compile;
 };
 
 struct VerifyOptions {

@@ -96,8 +96,8 @@ std::optional<int> Run::load_precompiled(engine::Engine& engine, os::File file) 
     std::optional<engine::Cache> cache;
     if (!options_.no_cache && before.ok() && digest.ok()) cache = open_cache();
     const bool is_checked = cache && cache->noted(before.value()) == digest.value();
-    auto module = is_checked ? engine::load_checked_artifact(engine, file.copy())
-                             : engine::load_foreign_artifact(engine, file.copy());
+    const auto load = is_checked ? engine::load_checked_artifact : engine::load_foreign_artifact;
+    auto module = load(engine, file.copy(), options_.compile);
     if (!module.ok()) return fail(module.error());
     module_ = std::move(module).take();
     // What was checked is what the file holds, if it did not change meanwhile.

@@ -82,13 +82,14 @@ private:
 
 /// From anywhere else: everything is checked, and all but the machine code is derived again from
 /// the module's bytes and compared. Takes the file, which nobody may write to while it is in use.
+/// The module is as it was compiled (Module::options()); refused when that lacks what is `needed`.
 [[nodiscard]] Result<std::shared_ptr<const Module>> load_foreign_artifact(
-    Engine& engine, os::File file);
+    Engine& engine, os::File file, const ModuleOptions& needed = {});
 
 /// Likewise, of a file that load_foreign_artifact() has taken before and that has not changed
 /// since.
 [[nodiscard]] Result<std::shared_ptr<const Module>> load_checked_artifact(
-    Engine& engine, os::File file);
+    Engine& engine, os::File file, const ModuleOptions& needed = {});
 /// Which module an artifact says that it is of; nobody has checked.
 [[nodiscard]] Result<Sha256Digest> claimed_wasm_digest(const os::File& file) noexcept;
 

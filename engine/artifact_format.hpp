@@ -26,7 +26,9 @@ struct ArtifactConfiguration {
     u8 integer_homes_max = 0;
     u8 float_homes_max = 0;
     u8 stress = 0;  // a bit for each of codegen::StressModes, in their order
-    std::array<u8, 24> reserved{};
+    u8 epoch = 0;
+    u8 fuel = 0;
+    std::array<u8, 22> reserved{};
     bool operator==(const ArtifactConfiguration&) const = default;
 };
 static_assert(sizeof(ArtifactConfiguration) == 32);

@@ -184,6 +184,8 @@ void show_module(const MappedArtifact& artifact, wrun::Module& module) {
     const runtime::CodeImage code = artifact.code();
     state->engine = &engine;
     state->options.bounds = static_cast<Bounds>(header.configuration.bounds);
+    state->options.epoch = header.configuration.epoch != 0;
+    state->options.fuel = header.configuration.fuel != 0;
     show_module(artifact, state->decoded);
     state->layout = header.layout;
     WRUN_TRY(state->register_types());
@@ -266,9 +268,15 @@ void show_module(const MappedArtifact& artifact, wrun::Module& module) {
     return {};
 }
 
+/// Whether code was made with all that is asked for; it may do more.
+[[nodiscard]] bool gives(const ArtifactConfiguration& made, const ModuleOptions& needed) noexcept {
+    return (made.epoch != 0 || !needed.epoch) && (made.fuel != 0 || !needed.fuel) &&
+           (made.bounds == to_underlying(Bounds::checked) || needed.bounds == Bounds::guard);
+}
+
 /// What can be whole and still not run here.
 [[nodiscard]] Result<std::shared_ptr<const Module>> make_fitting_module(
-    Engine& engine, MappedArtifact artifact) {
+    Engine& engine, MappedArtifact artifact, const ModuleOptions& needed) {
     const ArtifactIdentity identity = artifact.identity();
     if ((identity.cpu_features & ~u64{codegen::CpuFeatures::host().bits()}) != 0) {
         return Error{ErrorCode::artifact_cpu};
@@ -276,6 +284,7 @@ void show_module(const MappedArtifact& artifact, wrun::Module& module) {
     if ((identity.configuration.features & ~engine.options().features.bits()) != 0) {
         return Error{ErrorCode::artifact_features};
     }
+    if (!gives(identity.configuration, needed)) return Error{ErrorCode::artifact_options};
     return make_module(engine, std::move(artifact));
 }
 
@@ -292,17 +301,19 @@ Result<std::shared_ptr<const Module>> load_own_artifact(
     return make_module(engine, std::move(artifact));
 }
 
-Result<std::shared_ptr<const Module>> load_foreign_artifact(Engine& engine, os::File file) {
+Result<std::shared_ptr<const Module>> load_foreign_artifact(
+    Engine& engine, os::File file, const ModuleOptions& needed) {
     MappedArtifact artifact = WRUN_TRY(MappedArtifact::map(std::move(file)));
     WRUN_TRY(check_whole(artifact));
-    return make_fitting_module(engine, std::move(artifact));
+    return make_fitting_module(engine, std::move(artifact), needed);
 }
 
-Result<std::shared_ptr<const Module>> load_checked_artifact(Engine& engine, os::File file) {
+Result<std::shared_ptr<const Module>> load_checked_artifact(
+    Engine& engine, os::File file, const ModuleOptions& needed) {
     MappedArtifact artifact = WRUN_TRY(MappedArtifact::map(std::move(file)));
     WRUN_TRY(check_build(artifact));
     WRUN_TRY(artifact.check_start());
-    return make_fitting_module(engine, std::move(artifact));
+    return make_fitting_module(engine, std::move(artifact), needed);
 }
 
 Result<Sha256Digest> claimed_wasm_digest(const os::File& file) noexcept {

@@ -44,7 +44,10 @@ ArtifactIdentity ArtifactIdentity::here(
     configuration.float_homes_max = static_cast<u8>(std::min(engine.float_homes_max, 255u));
     configuration.stress =
         static_cast<u8>(u32{engine.stress.spill} | (u32{engine.stress.flush} << 1) |
-                        (u32{engine.stress.check} << 2));
+                        (u32{engine.stress.check} << 2) | (u32{engine.stress.epoch} << 3) |
+                        (u32{engine.stress.fuel} << 4));
+    configuration.epoch = u8{module.epoch};
+    configuration.fuel = u8{module.fuel};
     return result;
 }
 

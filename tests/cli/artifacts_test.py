@@ -57,6 +57,30 @@ class Artifacts(CliTest):
         artifact = self.compiled(guests.EMPTY, "--bounds", "checked")
         self.expect(0, "--allow-precompiled", artifact, err=[])
 
+    LOOP = '(module (func (export "_start") (loop $l (br $l))))'
+
+    def test_are_stopped_in_time(self):
+        for options in ([], ["--epoch"]):
+            artifact = self.compiled(self.LOOP, *options)
+            self.expect(124, "--timeout", "30ms", *options, "--allow-precompiled", artifact, out="",
+                        err=r"guest\.wrun: stopped by --timeout")
+
+    def test_pay_for_what_they_do(self):
+        artifact = self.compiled(self.LOOP, "--fuel")
+        self.expect(134, "--fuel", "1000", "--allow-precompiled", artifact, err="out of fuel")
+        self.expect(124, "--timeout", "30ms", "--allow-precompiled", artifact)
+
+    def test_do_what_they_are_asked_for_or_do_not_run(self):
+        for compiled_with, asked in ((["--epoch"], ["--epoch"]), (["--fuel"], ["--fuel", "1M"]),
+                                     (["--bounds", "checked"], ["--bounds", "checked"])):
+            with self.subTest(asked=asked):
+                artifact = self.compiled()
+                self.expect(1, *asked, "--allow-precompiled", artifact, out="",
+                            err=r"guest\.wrun: .*compiled without an option that is asked for")
+                artifact = self.compiled(guests.strings("args"), *compiled_with)
+                for options in (asked, []):
+                    self.expect(0, *options, "--allow-precompiled", artifact, out="guest.wrun\0", err=[])
+
     def test_traps_are_told_by_name(self):
         artifact = self.compiled('(module (func $inner unreachable) (func (export "_start") (call $inner)))')
         wanted = self.expect(134, self.path("guest.wasm")).err.replace("guest.wasm", "guest.wrun")

@@ -36,8 +36,18 @@ class Cache(CliTest):
         self.expect(0, guest, "y", out="guest.wasm\0y\0", err="compiled before")
         with open(guest, "rb") as file:
             self.expect(0, "-", stdin=file.read(), out="-\0", err="compiled before")
-        self.expect(0, "--bounds", "checked", guest, out="guest.wasm\0", err="compiled [0-9]")
-        self.assertEqual(len(self.kept()), 2)
+        for number, options in enumerate((["--bounds", "checked"], ["--epoch"], ["--fuel", "1M"])):
+            self.expect(0, *options, guest, out="guest.wasm\0", err="compiled [0-9]")
+            self.assertEqual(len(self.kept()), 2 + number)
+            self.expect(0, *options, guest, out="guest.wasm\0", err="compiled before")
+
+    def test_what_was_compiled_before_is_stopped_in_time(self):
+        guest = self.wasm('(module (func (export "_start") (loop $l (br $l))))')
+        for options in (["--timeout", "30ms"], ["--timeout", "30ms", "--epoch"]):
+            self.expect(124, *options, guest, err="compiled [0-9]")
+            self.expect(124, *options, guest, err=["compiled before", "stopped by --timeout"])
+        self.expect(134, "--fuel", "1000", guest, err=["compiled [0-9]", "out of fuel"])
+        self.expect(134, "--fuel", "1000", guest, err=["compiled before", "out of fuel"])
 
     def test_a_note_saves_reading_the_module(self):
         guest = self.wasm(guests.exits(7))

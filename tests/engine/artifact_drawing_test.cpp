@@ -42,19 +42,23 @@ std::string line(const char* format, Values... values) {
     return text;
 }
 
-TEST(ArtifactDrawing, OfTheHeaderIsTheHeader) {
+/// The fields that a block draws. What one means is said in words behind its name.
+std::vector<std::string> fields(const std::string& mark) {
     std::vector<std::string> drawn;
-    for (const std::string& row : block("header")) {
-        // What a field means is said in words behind its name.
+    for (const std::string& row : block(mark))
         drawn.push_back(row.substr(0, row.find(' ', 11)));
-    }
+    return drawn;
+}
+
+#define FIELD_OF(type, name)                                                                  \
+    wanted.push_back(line("%4zu %4zu  %s", offsetof(type, name), sizeof(type::name), #name)); \
+    EXPECT_EQ(offsetof(type, name), end) << "a field is missing before " #name;               \
+    end = offsetof(type, name) + sizeof(type::name);
+
+TEST(ArtifactDrawing, OfTheHeaderIsTheHeader) {
     std::vector<std::string> wanted;
     u64 end = 0;
-#define FIELD(name)                                                                             \
-    wanted.push_back(line(                                                                      \
-        "%4zu %4zu  %s", offsetof(ArtifactHeader, name), sizeof(ArtifactHeader::name), #name)); \
-    EXPECT_EQ(offsetof(ArtifactHeader, name), end) << "a field is missing before " #name;       \
-    end = offsetof(ArtifactHeader, name) + sizeof(ArtifactHeader::name);
+#define FIELD(name) FIELD_OF(ArtifactHeader, name)
     FIELD(magic)
     FIELD(version)
     FIELD(machine)
@@ -79,7 +83,26 @@ TEST(ArtifactDrawing, OfTheHeaderIsTheHeader) {
     FIELD(sections)
 #undef FIELD
     EXPECT_EQ(end, sizeof(ArtifactHeader));
-    EXPECT_EQ(drawn, wanted);
+    EXPECT_EQ(fields("header"), wanted);
+}
+
+TEST(ArtifactDrawing, OfTheConfigurationIsTheConfiguration) {
+    std::vector<std::string> wanted;
+    u64 end = 0;
+#define FIELD(name) FIELD_OF(engine::ArtifactConfiguration, name)
+    FIELD(features)
+    FIELD(bounds)
+    FIELD(integer_homes_max)
+    FIELD(float_homes_max)
+    FIELD(stress)
+    FIELD(epoch)
+    FIELD(fuel)
+    FIELD(reserved)
+#undef FIELD
+    EXPECT_EQ(end, sizeof(engine::ArtifactConfiguration));
+    EXPECT_EQ(fields("configuration"), wanted);
+    EXPECT_EQ(to_underlying(runtime::Bounds::guard), 0);
+    EXPECT_EQ(to_underlying(runtime::Bounds::checked), 1);
 }
 
 TEST(ArtifactDrawing, OfTheSectionsIsTheTable) {

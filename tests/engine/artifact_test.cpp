@@ -77,6 +77,20 @@ const char* const everything = R"((module $everything
   (func (export "divide") (type $unary) (i32.div_s (i32.const 100) (local.get 0)))
   (func (export "grow") (type $unary) (memory.grow (local.get 0)))))";
 
+/// All that decides what code a module becomes.
+const ModuleOptions configurations[] = {
+    {},
+    {.bounds = engine::Bounds::checked},
+    {.epoch = true},
+    {.fuel = true},
+    {.bounds = engine::Bounds::checked, .epoch = true, .fuel = true},
+};
+
+/// Whether code compiled as `made` does all that `needed` asks for.
+bool gives(const ModuleOptions& made, const ModuleOptions& needed) {
+    return made.bounds >= needed.bounds && made.epoch >= needed.epoch && made.fuel >= needed.fuel;
+}
+
 HostResult twice(Caller&, void*, std::span<u64> slots) {
     slots[0] = static_cast<u32>(slots[0] * 2);
     return HostResult::ok();
@@ -106,8 +120,8 @@ protected:
         std::span<const u8> artifact, std::span<const u8> wasm, const ModuleOptions& options = {}) {
         return engine::load_own_artifact(*engine, memory_file(artifact), Sha256::of(wasm), options);
     }
-    Loaded load_foreign(std::span<const u8> artifact) {
-        return engine::load_foreign_artifact(*engine, memory_file(artifact));
+    Loaded load_foreign(std::span<const u8> artifact, const ModuleOptions& needed = {}) {
+        return engine::load_foreign_artifact(*engine, memory_file(artifact), needed);
     }
     ErrorCode refusal(const Loaded& loaded) { return loaded.error().code; }
 
@@ -150,20 +164,22 @@ protected:
 
 TEST_F(Artifact, RunsAsTheCompiledModuleDoes) {
     const auto wasm = wat::assemble(everything);
-    for (const auto bounds : {engine::Bounds::guard, engine::Bounds::checked}) {
-        const auto compiled = engine::Module::compile(*engine, wasm, {bounds}).take();
+    for (const ModuleOptions& options : configurations) {
+        const auto compiled = engine::Module::compile(*engine, wasm, options).take();
         const Bytes artifact = bytes_of(*compiled);
         const std::string wanted = behaviour(compiled);
         EXPECT_THAT(wanted, HasSubstr("inner@"));
         EXPECT_THAT(wanted, HasSubstr("byte=79; "));  // the O of OVER
-        const auto own = load_own(artifact, wasm, {bounds});
+        const auto own = load_own(artifact, wasm, options);
         ASSERT_TRUE(own.ok()) << describe(own.error());
         EXPECT_EQ(behaviour(own.value()), wanted);
         const auto foreign = load_foreign(artifact);
         ASSERT_TRUE(foreign.ok()) << describe(foreign.error());
         EXPECT_EQ(behaviour(foreign.value()), wanted);
-        EXPECT_EQ(foreign.value()->options().bounds, bounds);
-        EXPECT_EQ(bytes_of(*own.value()), artifact) << "written again";
+        for (const auto& loaded : {own.value(), foreign.value()}) {
+            EXPECT_TRUE(gives(loaded->options(), options) && gives(options, loaded->options()));
+            EXPECT_EQ(bytes_of(*loaded), artifact) << "written again";
+        }
     }
 }
 
@@ -216,6 +232,91 @@ TEST_F(Artifact, BecomesATemplate) {
     ASSERT_NE(made.made, nullptr);
     const auto dense = made.made->state().make_dense();
     ASSERT_TRUE(dense.ok()) << describe(dense.error());
+}
+
+// ---- configurations ----------------------------------------------------------------------------
+
+/// The cache's names are made of the same, so there too nothing is found that was asked for
+/// otherwise.
+TEST_F(Artifact, OfAnotherConfigurationIsNoneOfTheOwn) {
+    const auto wasm = wat::assemble(everything);
+    for (const ModuleOptions& made : configurations) {
+        const Bytes artifact = bytes_of(*engine::Module::compile(*engine, wasm, made).take());
+        for (const ModuleOptions& wanted : configurations) {
+            const bool is_same = gives(made, wanted) && gives(wanted, made);
+            const Loaded own = load_own(artifact, wasm, wanted);
+            EXPECT_EQ(own.ok(), is_same);
+            if (!is_same) {
+                EXPECT_EQ(refusal(own), ErrorCode::artifact_build);
+            }
+            const Loaded foreign = load_foreign(artifact, wanted);
+            const Loaded checked =
+                engine::load_checked_artifact(*engine, memory_file(artifact), wanted);
+            for (const Loaded* const loaded : {&foreign, &checked}) {
+                EXPECT_EQ(loaded->ok(), gives(made, wanted));
+                if (!gives(made, wanted)) {
+                    EXPECT_EQ(refusal(*loaded), ErrorCode::artifact_options);
+                }
+            }
+        }
+    }
+}
+
+TEST_F(Artifact, IsToldApartByAllThatDecidesItsCode) {
+    using engine::ArtifactIdentity;
+    using engine::EngineOptions;
+    std::vector<ArtifactIdentity> identities;
+    for (const ModuleOptions& options : configurations)
+        identities.push_back(ArtifactIdentity::here({}, options));
+    const auto add = [&](const std::function<void(EngineOptions&)>& change) {
+        EngineOptions options;
+        change(options);
+        identities.push_back(ArtifactIdentity::here(options, {}));
+    };
+    add([](EngineOptions& options) { options.features = FeatureSet{}; });
+    add([](EngineOptions& options) { options.integer_homes_max = 3; });
+    add([](EngineOptions& options) { options.float_homes_max = 3; });
+    add([](EngineOptions& options) { options.stress.spill = true; });
+    add([](EngineOptions& options) { options.stress.flush = true; });
+    add([](EngineOptions& options) { options.stress.check = true; });
+    add([](EngineOptions& options) { options.stress.epoch = true; });
+    add([](EngineOptions& options) { options.stress.fuel = true; });
+    for (std::size_t i = 0; i < identities.size(); ++i) {
+        for (std::size_t k = 0; k < i; ++k)
+            EXPECT_NE(identities[i], identities[k]) << i << " and " << k;
+    }
+}
+
+TEST_F(Artifact, PaysForWhatItDoesWhenItWasCompiledSo) {
+    const auto wasm = wat::assemble(R"((module (func (export "run") (loop $l (br $l)))))");
+    const auto compiled = engine::Module::compile(*engine, wasm, {.fuel = true}).take();
+    for (const auto& module : {load_own(bytes_of(*compiled), wasm, {.fuel = true}).take(),
+             load_foreign(bytes_of(*compiled)).take()}) {
+        instance = store->instantiate(module, linker).take().instance;
+        store->set_fuel(1000);
+        EXPECT_EQ(call("run"), "trap: out of fuel");
+        const auto made = engine::Template::make(module, linker).take().made;
+        EXPECT_TRUE(made->state().make_dense().value()->module().options().fuel);
+    }
+}
+
+TEST_F(Artifact, EndsAtDeadlines) {
+    const auto wasm = wat::assemble(R"((module (func (export "run") (loop $l (br $l)))))");
+    for (const bool epoch : {false, true}) {
+        const auto compiled = engine::Module::compile(*engine, wasm, {.epoch = epoch}).take();
+        const auto loaded = load_own(bytes_of(*compiled), wasm, {.epoch = epoch}).take();
+        engine::EngineOptions options = test_options();
+        if (epoch) options.interrupt_signal = engine::EngineOptions::no_signal;
+        const auto other = engine::Engine::make(options).take();
+        const auto module =
+            engine::load_foreign_artifact(*other, memory_file(bytes_of(*loaded))).take();
+        const auto own = engine::Store::make(*other).take();
+        const auto made = own->instantiate(module, linker).take();
+        std::vector<Value> results;
+        EXPECT_EQ(text(own->call(made.instance->find_export("run")->func, {}, results,
+                      engine::CallLimits::within(2'000'000))),
+            "trap: deadline exceeded");
+    }
 }
 
 // ---- memories' images --------------------------------------------------------------------------
