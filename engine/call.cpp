@@ -132,18 +132,19 @@ void take_results(const runtime::CanonicalType& type, const EntryArguments& argu
     record.stack_low = store.stack.low();
     record.stack_high = store.stack.high();
     record.deadline_ns = limits.deadline_ns;
-    const u32* const outer_attention = store.meter.attention;
-    if (wrun_entry != nullptr) store.meter.attention = runtime::attention_of_thread();
+    const bool is_limited = limits.cancel != nullptr || limits.deadline_ns != CallLimits::never;
     runtime::Armed armed;
-    if (limits.cancel != nullptr || limits.deadline_ns != CallLimits::never) {
+    if (is_limited) {
         if (limits.cancel != nullptr) record.cancel = &limits.cancel->request();
         WRUN_TRY(armed.arm(record, store.engine->state().options.interrupt_signal));
-        store.meter.attention = runtime::attention_of_thread();
         if (limits.cancel != nullptr && limits.cancel->is_cancelled()) {
-            store.meter.attention = outer_attention;
             store.killed = runtime::TrapCode::cancelled;
             return Outcome{trap_without_frames(*store.killed)};
         }
+    }
+    const u32* const outer_attention = store.meter.attention;
+    if (is_limited || wrun_entry != nullptr) {
+        store.meter.attention = runtime::attention_of_thread();
     }
     EntryRecord* const outer = std::exchange(store.innermost, &record);
     // A host function further out may have said already why it is going to trap.
@@ -178,6 +179,12 @@ std::string_view text(runtime::TrapCode code) noexcept {
     return "unknown trap";
 }
 
+std::optional<runtime::TrapCode> interruption() noexcept {
+    const u64 how = runtime::interrupt_status();
+    if (how == 0) return std::nullopt;
+    return static_cast<runtime::TrapCode>(how - status::trap_base);
+}
+
 Result<Outcome> run_function(
     Store& store, runtime::FuncRecord& func, std::span<u64> slots, const CallLimits& limits) {
     if (store.state().killed) return Error{ErrorCode::store_killed};
@@ -187,10 +194,7 @@ Result<Outcome> run_function(
             return Outcome{trap_without_frames(runtime::TrapCode::stack_overflow)};
         }
         // Not a moment longer, and nothing of this store is touched.
-        if (const u64 how = runtime::interrupt_status(); how != 0) {
-            return Outcome{
-                trap_without_frames(static_cast<runtime::TrapCode>(how - status::trap_base))};
-        }
+        if (const auto code = interruption()) return Outcome{trap_without_frames(*code)};
     }
     if ((func.flags & runtime::FuncRecord::flag_host) != 0) return run_host_function(func, slots);
     WRUN_TRY(runtime::prepare_thread_for_signals());

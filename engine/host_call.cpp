@@ -58,13 +58,17 @@ u64 dispatch(runtime::HostFunction& base, const runtime::FuncRecord&, HostCallAr
     const auto& killed = self.store->state().killed;
     if (killed) [[unlikely]]
         return runtime::entry_status::trap_base + to_underlying(*killed);
-    switch (answer.kind) {
-        case HostResult::Kind::ok:
-            store_results(type, slots.span(), area, caller->results);
-            return runtime::entry_status::returned;
-        case HostResult::Kind::trap:
-            return runtime::entry_status::trap_base + to_underlying(answer.trap);
-        case HostResult::Kind::exit: break;
+    if (answer.kind == HostResult::Kind::ok) {
+        store_results(type, slots.span(), area, caller->results);
+        return runtime::entry_status::returned;
+    }
+    // It may have failed because it was interrupted.
+    if (const auto code = interruption()) {
+        self.store->state().trap_detail.clear();
+        return runtime::entry_status::trap_base + to_underlying(*code);
+    }
+    if (answer.kind == HostResult::Kind::trap) {
+        return runtime::entry_status::trap_base + to_underlying(answer.trap);
     }
     self.store->state().exit_status = answer.exit_status;
     return runtime::entry_status::exited;

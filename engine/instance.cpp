@@ -364,7 +364,10 @@ Result<Store::Instantiated> Store::instantiate(
     // From here on others may refer to it, whatever becomes of it.
     ++state_->made;
     Instance* const made = state_->instances.emplace_back(std::move(instance)).get();
-    if (const auto code = WRUN_TRY(steps.run_segments())) {
+    auto code = WRUN_TRY(steps.run_segments());
+    // Segments were left half copied then.
+    if (!code) code = interruption();
+    if (code) {
         Trap trap;
         trap.code = *code;
         return Instantiated{nullptr, std::move(trap)};

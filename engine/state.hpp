@@ -254,6 +254,9 @@ void fill_context(Instance::State& state, Instance* instance) noexcept;
 [[nodiscard]] Result<Outcome> run_function(
     Store& store, runtime::FuncRecord& func, std::span<u64> slots, const CallLimits& limits);
 
+/// What the run that called this host code shall end with by now, if it shall.
+[[nodiscard]] std::optional<runtime::TrapCode> interruption() noexcept;
+
 /// The engine's instance behind a guest's context.
 [[nodiscard]] inline Instance* instance_of(const runtime::Context* context) noexcept {
     return static_cast<Instance*>(context->instance->owner);

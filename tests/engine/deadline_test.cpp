@@ -47,6 +47,15 @@ protected:
         define("nothing", {}, {}, [](Caller&, void*, std::span<u64>) { return HostResult::ok(); });
         define("sleep", {}, {}, sleep_until_interrupted);
         define("sleep_on", {}, {}, sleep_until_interrupted_often);
+        define("fail", {}, {}, [](Caller& caller, void* env, std::span<u64> slots) {
+            (void)sleep_until_interrupted(caller, env, slots);
+            caller.explain("interrupted system call");
+            return HostResult::trapped(runtime::TrapCode::host);
+        });
+        define("leave", {}, {}, [](Caller& caller, void* env, std::span<u64> slots) {
+            (void)sleep_until_interrupted(caller, env, slots);
+            return HostResult::exited(1);
+        });
         define("call", {}, {}, call_spin);
         define("wait", {}, {}, [](Caller&, void*, std::span<u64>) {
             sleep_ms(50);
@@ -148,6 +157,10 @@ const Place places[] = {
         (func (export "run") (loop $l (call $f) (br $l))))"},
     {"a host function that sleeps", R"((import "host" "sleep" (func $f))
         (func (export "run") (call $f)))"},
+    {"a host function that fails when it is interrupted", R"((import "host" "fail" (func $f))
+        (func (export "run") (call $f)))"},
+    {"a host function that exits when it is interrupted", R"((import "host" "leave" (func $f))
+        (func (export "run") (call $f)))"},
     {"a host function that sleeps on when it is interrupted",
         R"((import "host" "sleep_on" (func $f))
         (func (export "run") (call $f)))"},
@@ -208,6 +221,32 @@ TEST_F(Deadline, ACallWithinIsRefusedOnceTheRunShallEnd) {
     EXPECT_EQ(call_within("run", CallLimits::within(5 * ms)), stopped);
     EXPECT_EQ(inner, stopped);
     EXPECT_EQ(Store::get(export_of("g").global), 0u);
+}
+
+/// Copying segments stops too, so what it was for is never seen.
+TEST_F(Deadline, NothingIsInstantiatedOnceTheRunShallEnd) {
+    struct Late {
+        std::shared_ptr<const engine::Module> module;
+        Store* other = nullptr;
+        const engine::Linker* linker = nullptr;
+        std::string outcome;
+        static HostResult instantiate(Caller&, void* env, std::span<u64>) {
+            auto& self = *static_cast<Late*>(env);
+            sleep_ms(30);
+            auto made = self.other->instantiate(self.module, *self.linker).take();
+            EXPECT_EQ(made.instance, nullptr);
+            self.outcome = text(made.outcome);
+            return HostResult::ok();
+        }
+    };
+    const auto other = Store::make(*engine).take();
+    Late late{compile(R"((module (memory 1) (data (i32.const 5) "segment")))").take(), other.get(),
+        &linker, ""};
+    define("late", {}, {}, Late::instantiate, &late);
+    make(R"((module (import "host" "late" (func $late)) (func (export "run") (call $late))))");
+    EXPECT_EQ(call_within("run", CallLimits::within(5 * ms)), stopped);
+    EXPECT_EQ(late.outcome, stopped);
+    EXPECT_NE(other->instantiate(late.module, linker).take().instance, nullptr);
 }
 
 // ---- and nothing else --------------------------------------------------------------------------
@@ -323,6 +362,11 @@ TEST_F(Deadline, StartFunctionsHaveOneToo) {
     TemplateOptions options;
     options.start = CallLimits::within(5 * ms);
     EXPECT_EQ(text(Template::make(module, linker, options).take().outcome), stopped);
+
+    const auto with_init = compile(R"((module (func (export "init") (loop $l (br $l)))))").take();
+    options.start = CallLimits::within(5 * ms);
+    options.init = "init";
+    EXPECT_EQ(text(Template::make(with_init, linker, options).take().outcome), stopped);
 }
 
 // ---- cancelling --------------------------------------------------------------------------------
