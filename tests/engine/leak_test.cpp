@@ -25,6 +25,7 @@ namespace wrun::test {
 namespace {
 
 using engine::CallLimits;
+using engine::Canceller;
 
 /// `misbehave` does one of many things, chosen by its first parameter; the others are random.
 /// `rampage` does not end. Memory: four wasm pages, the first two with data.
@@ -82,6 +83,8 @@ const char* const vandal = R"((module
         (i64.store (call $address (local.get $x) (i32.const 8)) (i64.const -1))
         (memory.fill (call $address (local.get $x) (i32.const 900)) (local.get $x) (i32.const 900))
         (global.set $i (local.get $x)) (global.set $r (ref.null func))
+        (if (i32.eqz (i32.and (local.get $x) (i32.const 0xf000))) (then
+            (call $host_write (local.get $x) (i32.const 77)) (call $host_read (local.get $x) (i32.const 99))))
         (drop (memory.grow (i32.eqz (i32.and (local.get $x) (i32.const 0xffff00)))))
         (drop (table.grow $t (ref.func $a) (i32.eqz (i32.and (local.get $x) (i32.const 0xfff00)))))
         (br $l)))
@@ -191,9 +194,26 @@ protected:
             (void)run.call(misbehave, arguments, results);
         }
         // Now and then one is stopped wherever it is, which takes a millisecond.
-        if (random() % 512 != 0) return;
+        if (random() % kill_one_in == 0) kill(run, random);
+    }
+    /// By a deadline or by another thread.
+    void kill(engine::Run& run, std::mt19937_64& random) const {
+        std::vector<Value> results;
         const Value argument[] = {Value::i32(static_cast<u32>(random()))};
-        (void)run.call(rampage, argument, results, CallLimits::within(random() % 500'000));
+        if (random() % 4 != 0) {
+            const auto limits = CallLimits::within(random() % 500'000);
+            EXPECT_EQ(
+                text(run.call(rampage, argument, results, limits)), "trap: deadline exceeded");
+        } else {
+            const Canceller canceller;
+            std::thread other{[&] { canceller.cancel(); }};
+            EXPECT_EQ(text(run.call(rampage, argument, results, {CallLimits::never, &canceller})),
+                "trap: cancelled");
+            other.join();
+        }
+        EXPECT_THAT(text(run.call(rampage, argument, results)),
+            testing::HasSubstr("cannot be called again"));
+        ++kills;
     }
     /// "" when nothing was found in so many cycles.
     [[nodiscard]] std::string cycle(u64 cycles, u64 seed) const {
@@ -244,6 +264,8 @@ protected:
     TemplatePtr from;
     FuncIndex misbehave;
     FuncIndex rampage;
+    u64 kill_one_in = 512;
+    mutable u64 kills = 0;
     FuncIndex sum;
     std::vector<u8> pristine;
     u64 pristine_sum = 0;
@@ -270,6 +292,20 @@ TEST_F(Leak, NothingIsLeftWhereWritesAreWatched) {
         EXPECT_EQ(cycle(cycles() / 20, 13), "");
         EXPECT_EQ(pool->stats().quarantined, 0u);
     }
+}
+
+TEST_F(Leak, NothingIsLeftOfRunsThatWereStopped) {
+    kill_one_in = 2;
+    const u64 some = std::max<u64>(cycles() / 250, 100);
+    for (const auto with : {engine::Bounds::guard, engine::Bounds::checked}) {
+        bounds = with;
+        open({.spare_slots = 0});
+        EXPECT_EQ(cycle(some, 15), "");
+        open({.spare_slots = 0, .watch = runtime::Watch::writes});
+        EXPECT_EQ(settle() ? watched_cycle(some / 4, 16) : "", "");
+        EXPECT_EQ(pool->stats().quarantined, 0u);
+    }
+    EXPECT_GT(kills, some / 2) << "hardly any was stopped";
 }
 
 TEST_F(Leak, NothingIsLeftInDenseMemories) {
