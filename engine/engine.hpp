@@ -213,7 +213,7 @@ struct EngineOptions {
     codegen::StressModes stress;
     Bounds bounds = Bounds::guard;  // of modules compiled without ModuleOptions
     /// What threads are sent at deadlines; 0: SIGURG. Others may use it too: what wrun did not send
-    /// goes to the handler that was there. It must not be blocked where guests run.
+    /// goes to the handler that was there. A thread's first call with limits unblocks it there.
     int interrupt_signal = 0;
     /// None at all, for hosts that forbid it: only modules with ModuleOptions::epoch end at
     /// deadlines, and nothing that waits in the system does.

@@ -289,6 +289,7 @@ struct WorkerUse {
     worker->is_poked.store(false);
     worker->attention.store(0);
     worker->is_signalled.store(false);
+    worker->signal.store(0);  // this thread has unblocked none
     worker->thread = gettid();
     worker->is_used = true;
     return worker;
