@@ -2,7 +2,10 @@
 #include "base/os_cpu.hpp"
 
 #if __has_include(<sys/platform/x86.h>)
+// The header is written in C, whose word for it clang knows in C only.
+#define _Bool bool  // NOLINT(bugprone-reserved-identifier)
 #include <sys/platform/x86.h>
+#undef _Bool
 #else
 #include <cpuid.h>
 #endif
