@@ -180,10 +180,9 @@ Result<std::shared_ptr<const Template>> Template::State::make_dense() const {
     static_cast<FrozenInstance&>(*state) = *this;
     state->options = options;
     const auto bytes = module->decoded().bytes;
-    ModuleOptions dense = module->options();
-    dense.bounds = Bounds::checked;
-    state->module =
-        WRUN_TRY(Module::compile(module->engine(), {bytes.begin(), bytes.end()}, dense));
+    ModuleOptions how = module->options();
+    how.bounds = Bounds::checked;
+    state->module = WRUN_TRY(Module::compile(module->engine(), {bytes.begin(), bytes.end()}, how));
     const wrun::Module& decoded = state->module->decoded();
     for (runtime::FuncRecord& record : state->records) {
         if (decoded.is_import(FuncIndex{record.func_index})) continue;
