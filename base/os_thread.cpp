@@ -3,7 +3,10 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <time.h>
+
+#include <cerrno>
 
 #include "base/check.hpp"
 
@@ -24,6 +27,14 @@ u64 monotonic_ns() noexcept {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);
     return static_cast<u64>(now.tv_sec) * 1'000'000'000 + static_cast<u64>(now.tv_nsec);
+}
+
+void run_in_background() noexcept {
+    constexpr int background_nice = 10;
+    // Of 0, and in Linux of this thread alone. Where it is lower already it stays.
+    errno = 0;
+    const int now = getpriority(PRIO_PROCESS, 0);
+    if (errno == 0 && now < background_nice) (void)setpriority(PRIO_PROCESS, 0, background_nice);
 }
 
 bool Thread::start(Body body, void* argument) noexcept {

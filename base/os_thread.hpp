@@ -13,6 +13,9 @@ namespace wrun::os {
 /// Of a clock that never goes back.
 [[nodiscard]] u64 monotonic_ns() noexcept;
 
+/// From now on the calling thread takes what time other threads leave, where they want all of it.
+void run_in_background() noexcept;
+
 class Thread {
 public:
     using Body = void (*)(void* argument);
@@ -26,6 +29,8 @@ public:
     /// borrowed until join().
     [[nodiscard]] bool start(Body body, void* argument) noexcept;
     void join() noexcept;
+    /// In a process that was forked since: the thread is not there, and nobody waits for it.
+    void forget() noexcept { running_ = false; }
 
 private:
     Body body_ = nullptr;

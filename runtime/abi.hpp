@@ -16,6 +16,7 @@ struct Context;
 struct Instance;
 struct CodeImage;
 struct CancelRequest;
+struct LazyUnits;
 
 // ---- registers (x86-64) ----------------------------------------------------------------------
 
@@ -134,7 +135,8 @@ struct Context {
     const CodeImage* image;   // trap rows and function table of this code
     Instance* instance;       // the host's side; generated code never reads it
     Meter* meter;             // of the store
-    u64 reserved[6];
+    const void* lazy_call;    // stub: what a function without code is reached by
+    u64 reserved[5];
 };
 static_assert(std::is_standard_layout_v<Context> && sizeof(Context) == 128);
 static_assert(offsetof(Context, memory_base) == 0);
@@ -147,6 +149,7 @@ static_assert(offsetof(Context, stack_limit) == 48);
 static_assert(offsetof(Context, image) == 56);
 static_assert(offsetof(Context, instance) == 64);
 static_assert(offsetof(Context, meter) == 72);
+static_assert(offsetof(Context, lazy_call) == 80);
 
 /// Byte offsets from r14 of the variable part, the same for every instance of a module. Own
 /// memories, tables and globals lie in the context; imported ones are reached through one pointer.
@@ -202,7 +205,20 @@ struct FunctionCode {
     u32 wasm_offset;  // of the body in the module's bytes
 };
 
-/// What the signal handler and backtraces read of an image. Immutable once published.
+/// Functions that lie one behind the other in the module as in the code. Offsets count from the
+/// begin of the image's code.
+struct CodeUnit {
+    u32 code_begin;
+    u32 code_end;
+    u32 first_function;  // position among the defined functions
+    u32 function_count;
+    const FunctionCode* functions;
+    const TrapRow* rows;  // ascending
+    u32 row_count;
+};
+
+/// What the signal handler and backtraces read of an image, by code_lookup.hpp. Immutable once
+/// published, but that functions are added to a lazy image.
 struct CodeImage {
     const u8* code;
     u32 code_bytes;
@@ -211,10 +227,11 @@ struct CodeImage {
     const TrapRow* rows;
     u32 row_count;
     u32 imported_function_count;
+    const LazyUnits* lazy = nullptr;  // has functions and rows instead, as far as there are any
 };
 
 /// A lazy function is reached through its image's jump table: entries of 8 bytes, 8-byte aligned,
-/// each a `jmp rel32` that is replaced by one aligned 8-byte store through the writable alias.
+/// each replaced by one aligned 8-byte store through the writable alias (runtime/lazy_code.hpp).
 inline constexpr u32 jump_table_entry_bytes = 8;
 
 // ---- entering and leaving --------------------------------------------------------------------

@@ -132,6 +132,28 @@ Result<CodeRegion> CodeRegion::map(int file, u64 offset, std::span<const u8> byt
     return std::move(writer).publish(size);
 }
 
+Result<CodeRegion> CodeRegion::share(int file, u64 bytes) {
+    const u64 begin = take(bytes);
+    if (begin == 0) return Error{ErrorCode::code_too_large};
+    if (map_file(begin, bytes, PROT_READ | PROT_EXEC, file, 0)) {
+        return CodeRegion{pointer_at<const u8>(begin), bytes};
+    }
+    const Error error = system_error(ErrorCode::out_of_memory);
+    retire(begin, bytes);
+    return error;
+}
+
+bool CodeRegion::share_instead(int file) noexcept {
+    return map_file(reinterpret_cast<u64>(data_), size_, PROT_READ | PROT_EXEC, file, 0);
+}
+
+void CodeRegion::shrink(u64 bytes) noexcept {
+    WRUN_CHECK(bytes <= size_ && bytes % os::page_bytes == 0);
+    if (bytes == size_) return;
+    retire(reinterpret_cast<u64>(data_) + bytes, size_ - bytes);
+    size_ = bytes;
+}
+
 // ---- CodeWriter --------------------------------------------------------------------------------
 
 CodeWriter::CodeWriter(CodeWriter&& other) noexcept

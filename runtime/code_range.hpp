@@ -42,6 +42,13 @@ public:
     /// Puts whole pages of a file into the range for execution; `bytes` is what they hold, for
     /// systems that do not execute this file. Nobody may write to the file while this lives.
     [[nodiscard]] static Result<CodeRegion> map(int file, u64 offset, std::span<const u8> bytes);
+    /// Puts `bytes` (whole pages) of a memory object into the range for execution. What is written
+    /// to the object is seen here.
+    [[nodiscard]] static Result<CodeRegion> share(int file, u64 bytes);
+    /// What share() did, with another object in the same place.
+    [[nodiscard]] bool share_instead(int file) noexcept;
+    /// Gives back all but the first `bytes`, whole pages.
+    void shrink(u64 bytes) noexcept;
 
 private:
     friend class CodeWriter;

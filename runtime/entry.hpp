@@ -17,6 +17,7 @@ wrun::u64 wrun_enter(wrun::runtime::EntryRecord* record, const void* code,
 extern const wrun::u8 wrun_leave[];
 extern const wrun::u8 wrun_switch_call[];
 extern const wrun::u8 wrun_helper_call[];
+extern const wrun::u8 wrun_lazy_call[];
 extern const wrun::u8 wrun_stubs_begin[];
 extern const wrun::u8 wrun_stubs_end[];
 

@@ -14,6 +14,7 @@
 #include "base/os_cpu.hpp"
 #include "base/os_memory.hpp"
 #include "runtime/address.hpp"
+#include "runtime/code_lookup.hpp"
 #include "runtime/code_range.hpp"
 #include "runtime/deadline.hpp"
 #include "runtime/entry.hpp"
@@ -67,15 +68,6 @@ constexpr std::array<u8, 16> register_slots = {REG_RAX, REG_RCX, REG_RDX, REG_RB
     return address >= entry.stack_low && address - entry.stack_low < stack_guard_bytes;
 }
 
-[[nodiscard]] const TrapRow* find_row(const CodeImage& image, u64 pc) noexcept {
-    const u64 offset = pc - reinterpret_cast<u64>(image.code);
-    if (offset >= image.code_bytes) return nullptr;
-    const TrapRow* const end = image.rows + image.row_count;
-    const TrapRow* const row = std::lower_bound(image.rows, end, offset,
-        [](const TrapRow& left, u64 wanted) { return left.code_offset < wanted; });
-    return row != end && row->code_offset == offset ? row : nullptr;
-}
-
 [[nodiscard]] bool reaches_memory(const Instance& instance, u64 address) noexcept {
     return std::any_of(instance.memories.begin(), instance.memories.end(),
         [&](const Memory* memory) { return memory->reaches(address); });
@@ -110,7 +102,8 @@ constexpr std::array<u8, 16> register_slots = {REG_RAX, REG_RCX, REG_RDX, REG_RB
     if (!in_code) return std::nullopt;
     const auto* const context =
         pointer_at<const Context>(register_value(fault, to_underlying(x64::Gp::r14)));
-    const TrapRow* const row = find_row(*context->image, fault.pc);
+    const CodeImage& image = *context->image;
+    const TrapRow* const row = row_at(image, fault.pc - reinterpret_cast<u64>(image.code));
     return row == nullptr ? std::nullopt : trap_at_row(fault, *row, *context);
 }
 

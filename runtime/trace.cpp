@@ -5,6 +5,7 @@
 #include <array>
 
 #include "runtime/address.hpp"
+#include "runtime/code_lookup.hpp"
 #include "runtime/code_range.hpp"
 #include "runtime/entry.hpp"
 
@@ -23,22 +24,11 @@ struct Place {
     return *pointer_at<const u64>(address);
 }
 
-[[nodiscard]] const FunctionCode* function_at(const CodeImage& image, u64 offset) noexcept {
-    const FunctionCode* const end = image.functions + image.function_count;
-    const FunctionCode* const after = std::upper_bound(image.functions, end, offset,
-        [](u64 wanted, const FunctionCode& function) { return wanted < function.code_begin; });
-    if (after == image.functions) return nullptr;
-    const FunctionCode* const function = after - 1;
-    return offset < function->code_end ? function : nullptr;
-}
-
 /// What the trap table knows of a place. Of a call that may trap it is one byte before the return
 /// address (docs/abi.md, "Helpers"), which is where a return is looked up anyway.
 [[nodiscard]] u32 body_offset_of(const CodeImage& image, u64 offset) noexcept {
-    const TrapRow* const end = image.rows + image.row_count;
-    const TrapRow* const row = std::lower_bound(image.rows, end, offset,
-        [](const TrapRow& left, u64 wanted) { return left.code_offset < wanted; });
-    return row != end && row->code_offset == offset ? row->body_offset() : RawFrame::unknown;
+    const TrapRow* const row = row_at(image, offset);
+    return row != nullptr ? row->body_offset() : RawFrame::unknown;
 }
 
 [[nodiscard]] bool is_code(u64 pc) noexcept {
@@ -85,8 +75,8 @@ private:
     const auto found = find_image(pc);
     if (found.image == nullptr) return false;
     const u64 offset = pc - reinterpret_cast<u64>(found.image->code);
-    const FunctionCode* const function = function_at(*found.image, offset);
-    return function != nullptr && function->code_begin == offset;
+    const auto function = function_at(*found.image, offset);
+    return function && function->code_begin == offset;
 }
 
 [[nodiscard]] Ends walk(const EntryRecord& record) noexcept {
@@ -128,11 +118,10 @@ RawTrace capture_trace(const EntryRecord& record) {
         const auto found = find_image(wanted);
         if (found.image == nullptr) return;
         const u64 offset = wanted - reinterpret_cast<u64>(found.image->code);
-        const FunctionCode* const function = function_at(*found.image, offset);
-        if (function == nullptr) return;
-        trace.frames.push_back(
-            {found.image, found.owner, static_cast<u32>(function - found.image->functions),
-                body_offset_of(*found.image, offset)});
+        const auto function = function_at(*found.image, offset);
+        if (!function) return;
+        trace.frames.push_back({found.image, found.owner, function->function, function->wasm_offset,
+            body_offset_of(*found.image, offset)});
     });
     return trace;
 }

@@ -14,6 +14,7 @@ struct RawFrame {
     const CodeImage* image = nullptr;
     const void* owner = nullptr;  // who registered the image
     u32 function = 0;             // index among the image's defined functions
+    u32 wasm_offset = unknown;    // of its body, unless it has no code yet
     /// Offset of the opcode in its body, where the trap table knows it.
     u32 body_offset = unknown;
     static constexpr u32 unknown = 0xffff'ffff;

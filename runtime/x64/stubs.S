@@ -327,6 +327,90 @@ wrun_helper_call:
     .cfi_endproc
     .size wrun_helper_call, . - wrun_helper_call
 
+// A function of a lazy image that has no code yet: its entry of the jump table has called, by way of the
+// image and of this context. Has it compiled on the host's stack and goes on in it, as if nothing had been.
+//
+//      return address
+// rbp → caller's rbp
+//  -8  entry record
+// -16  area
+//      (alignment, 0–15 bytes)
+//      arguments as in HostCallArea, 176 bytes   ← record.guest_rsp
+    .globl wrun_lazy_call
+    .hidden wrun_lazy_call
+    .type wrun_lazy_call, @function
+    .balign 16
+wrun_lazy_call:
+    .cfi_startproc
+    .cfi_def_cfa_offset 16
+    // Behind the entry's call. Where this word was there is room for another.
+    pop r11
+    .cfi_def_cfa_offset 8
+    push rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset rbp, -16
+    mov rbp, rsp
+    .cfi_def_cfa_register rbp
+    sub rsp, 16 + area_bytes
+    and rsp, -16
+    mov [rbp - 16], rsp
+    movaps [rsp], xmm4
+    movaps [rsp + 16], xmm5
+    movaps [rsp + 32], xmm6
+    movaps [rsp + 48], xmm7
+    movaps [rsp + 64], xmm8
+    movaps [rsp + 80], xmm9
+    movaps [rsp + 96], xmm10
+    movaps [rsp + 112], xmm11
+    mov [rsp + area_integers], rdi
+    mov [rsp + area_integers + 8], rsi
+    mov [rsp + area_integers + 16], r8
+    mov [rsp + area_integers + 24], r9
+    mov [rsp + area_integers + 32], r10
+    mov [rsp + area_integers + 40], rdx
+    mov rdi, r14
+    mov rsi, r11
+    mov r11, [rip + wrun_entry@gottpoff]
+    mov r11, fs:[r11]
+    mov [rbp - 8], r11
+    mov rcx, [rbp]
+    mov [r11 + entry_guest_rbp], rcx
+    mov rcx, [rbp + 8]
+    mov [r11 + entry_guest_pc], rcx
+    mov [r11 + entry_guest_rsp], rsp
+    mov rsp, [r11 + entry_host_rsp]
+    call wrun_compile_function
+    mov r11, [rbp - 8]
+    test rdx, rdx
+    jnz 1f
+    mov rdx, [r11 + entry_interrupt]
+    test rdx, rdx
+    jnz 1f
+    mov rcx, [rbp - 16]
+    movaps xmm4, [rcx]
+    movaps xmm5, [rcx + 16]
+    movaps xmm6, [rcx + 32]
+    movaps xmm7, [rcx + 48]
+    movaps xmm8, [rcx + 64]
+    movaps xmm9, [rcx + 80]
+    movaps xmm10, [rcx + 96]
+    movaps xmm11, [rcx + 112]
+    mov rdi, [rcx + area_integers]
+    mov rsi, [rcx + area_integers + 8]
+    mov r8, [rcx + area_integers + 16]
+    mov r9, [rcx + area_integers + 24]
+    mov r10, [rcx + area_integers + 32]
+    mov rdx, [rcx + area_integers + 40]
+    leave
+    .cfi_remember_state
+    .cfi_def_cfa rsp, 8
+    jmp rax
+    .cfi_restore_state
+1:  mov rax, rdx
+    jmp .Lstop
+    .cfi_endproc
+    .size wrun_lazy_call, . - wrun_lazy_call
+
     .globl wrun_stubs_end
     .hidden wrun_stubs_end
 wrun_stubs_end:
