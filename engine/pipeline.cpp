@@ -34,35 +34,14 @@ constexpr u32 threads_max = 64;
 /// Where a batch's code begins in the image: no compiler aligns to more.
 constexpr u64 batch_alignment = 64;
 
-/// A run of consecutive functions and what became of them. Offsets count from the batch's first
-/// byte, so that nothing depends on who compiled what before.
-struct Batch {
-    u32 first_function = 0;  // position among the defined functions
-    u32 image_offset = 0;    // where its code lands; set when all are compiled
-    std::vector<u8> code;
-    std::vector<FunctionCode> functions;
-    std::vector<TrapRow> rows;  // ascending
-    std::vector<codegen::CallFixup> calls;
-};
-
 /// What the workers share. Batches are taken in ascending order, so every function below a failing
 /// one is in a batch that somebody finishes.
 class Work {
 public:
-    explicit Work(const wrun::Module& module, CompileProgress* progress = nullptr)
-        : module_{module}, progress_{progress} {
-        starts_.push_back(0);
-        u64 bytes = 0;
-        for (u32 i = 0; i < module.bodies.size(); ++i) {
-            bytes += module.bodies[i].size();
-            total_bytes_ += module.bodies[i].size();
-            if (bytes < batch_bytes) continue;
-            starts_.push_back(i + 1);
-            bytes = 0;
-        }
-        if (starts_.back() != module.bodies.size()) {
-            starts_.push_back(static_cast<u32>(module.bodies.size()));
-        }
+    Work(const wrun::Module& module, CompileProgress* progress)
+        : module_{module}, progress_{progress}, starts_{batch_starts(module)} {
+        for (const auto& body : module.bodies)
+            total_bytes_ += body.size();
         if (progress_ != nullptr) progress_->total_bytes = total_bytes_;
     }
 
@@ -174,21 +153,8 @@ private:
     }
     /// Takes what the compiler has and leaves it empty, its memory warm for the next batch.
     void keep(u32 first_function) {
-        const auto chunk = compiler_->chunk();
-        Batch& batch = batches_.emplace_back();
-        batch.first_function = first_function;
-        batch.code.assign(chunk.code.begin(), chunk.code.end());
-        batch.functions.assign(chunk.functions.begin(), chunk.functions.end());
-        batch.rows.assign(chunk.rows.begin(), chunk.rows.end());
-        batch.calls.assign(chunk.calls.begin(), chunk.calls.end());
+        batches_.push_back(take_batch(first_function, compiler_->chunk()));
         compiler_->clear();
-        const auto by_code = [](const TrapRow& left, const TrapRow& right) {
-            return left.code_offset < right.code_offset;
-        };
-        // Code behind a function's body may have noted its rows late.
-        if (!std::is_sorted(batch.rows.begin(), batch.rows.end(), by_code)) {
-            std::sort(batch.rows.begin(), batch.rows.end(), by_code);
-        }
     }
 
     Work& work_;
@@ -199,10 +165,7 @@ private:
 };
 
 [[nodiscard]] u32 worker_count(const Work& work, u32 wanted) noexcept {
-    const u64 worth = std::max<u64>(1, work.total_bytes() / thread_bytes_min);
-    const u64 useful = std::min<u64>(worth, std::max<u32>(1, work.batch_count()));
-    const u32 allowed = std::min(threads_max, wanted != 0 ? wanted : os::usable_cpu_count());
-    return static_cast<u32>(std::min<u64>(useful, allowed));
+    return engine::worker_count(work.total_bytes(), work.batch_count(), wanted);
 }
 
 /// Runs all workers to their end, the first one here. A thread that cannot be had is not missed:
@@ -220,14 +183,11 @@ void run_workers(std::deque<Worker>& workers) {
 
 // ---- layout and linking ------------------------------------------------------------------------
 
-[[nodiscard]] std::vector<Batch> batches_in_order(std::deque<Worker>& workers) {
+[[nodiscard]] std::vector<Batch> all_batches(std::deque<Worker>& workers) {
     std::vector<Batch> all;
     for (Worker& worker : workers) {
         std::move(worker.batches().begin(), worker.batches().end(), std::back_inserter(all));
     }
-    std::sort(all.begin(), all.end(), [](const Batch& left, const Batch& right) {
-        return left.first_function < right.first_function;
-    });
     return all;
 }
 
@@ -266,15 +226,61 @@ void link_batch(Batch& batch, std::span<const u32> entries, const wrun::Module& 
     for (const codegen::CallFixup& call : batch.calls) {
         const u32 callee = call.callee.value - module.imported_function_count;
         WRUN_CHECK(callee < entries.size());
-        WRUN_CHECK(batch.code.size() >= 4 && call.code_offset <= batch.code.size() - 4);
         const u32 behind = batch.image_offset + call.code_offset + 4;
-        const u32 distance = entries[callee] - behind;
-        std::memcpy(batch.code.data() + call.code_offset, &distance, sizeof distance);
+        link_call(batch.code, call.code_offset, entries[callee] - behind);
     }
 }
 
-[[nodiscard]] Result<ImageWriter> link(const wrun::Module& module, std::deque<Worker>& workers) {
-    std::vector<Batch> batches = batches_in_order(workers);
+}  // namespace
+
+Batch take_batch(u32 first_function, const codegen::CodeChunk& chunk) {
+    Batch batch;
+    batch.first_function = first_function;
+    batch.code.assign(chunk.code.begin(), chunk.code.end());
+    batch.functions.assign(chunk.functions.begin(), chunk.functions.end());
+    batch.rows.assign(chunk.rows.begin(), chunk.rows.end());
+    batch.calls.assign(chunk.calls.begin(), chunk.calls.end());
+    const auto by_code = [](const TrapRow& left, const TrapRow& right) {
+        return left.code_offset < right.code_offset;
+    };
+    // Code behind a function's body may have noted its rows late.
+    if (!std::is_sorted(batch.rows.begin(), batch.rows.end(), by_code)) {
+        std::sort(batch.rows.begin(), batch.rows.end(), by_code);
+    }
+    return batch;
+}
+
+void link_call(std::span<u8> code, u32 code_offset, u32 distance) noexcept {
+    WRUN_CHECK(code.size() >= sizeof distance && code_offset <= code.size() - sizeof distance);
+    std::memcpy(code.data() + code_offset, &distance, sizeof distance);
+}
+
+std::vector<u32> batch_starts(const wrun::Module& module) {
+    std::vector<u32> starts{0};
+    u64 bytes = 0;
+    for (u32 i = 0; i < module.bodies.size(); ++i) {
+        bytes += module.bodies[i].size();
+        if (bytes < batch_bytes) continue;
+        starts.push_back(i + 1);
+        bytes = 0;
+    }
+    if (starts.back() != module.bodies.size()) {
+        starts.push_back(static_cast<u32>(module.bodies.size()));
+    }
+    return starts;
+}
+
+u32 worker_count(u64 code_bytes, u32 batches, u32 wanted) noexcept {
+    const u64 worth = std::max<u64>(1, code_bytes / thread_bytes_min);
+    const u64 useful = std::min<u64>(worth, std::max<u32>(1, batches));
+    const u32 allowed = std::min(threads_max, wanted != 0 ? wanted : os::usable_cpu_count());
+    return static_cast<u32>(std::min<u64>(useful, allowed));
+}
+
+Result<ImageWriter> link_batches(const wrun::Module& module, std::vector<Batch> batches) {
+    std::sort(batches.begin(), batches.end(), [](const Batch& left, const Batch& right) {
+        return left.first_function < right.first_function;
+    });
     const ImageLayout layout = WRUN_TRY(place_batches(batches));
     WRUN_CHECK(layout.function_count == module.bodies.size());
     ImageWriter image = WRUN_TRY(ImageWriter::make(layout));
@@ -292,8 +298,6 @@ void link_batch(Batch& batch, std::span<const u32> entries, const wrun::Module& 
     return image;
 }
 
-}  // namespace
-
 Result<ImageWriter> compile_functions(const wrun::Module& module,
     const runtime::ContextLayout& layout, const PipelineOptions& options, PipelineStats& stats) {
     const u64 begin_ns = os::monotonic_ns();
@@ -306,16 +310,18 @@ Result<ImageWriter> compile_functions(const wrun::Module& module,
     run_workers(workers);
     WRUN_TRY(work.outcome());
     const u64 compiled_ns = os::monotonic_ns();
-    auto image = link(module, workers);
+    auto image = link_batches(module, all_batches(workers));
     stats.compile_ns = compiled_ns - begin_ns;
     stats.link_ns = os::monotonic_ns() - compiled_ns;
     return image;
 }
 
-Result<void> validate_functions(const wrun::Module& module, const PipelineOptions& options) {
-    Work work{module};
+Result<void> validate_functions(
+    const wrun::Module& module, const PipelineOptions& options, u32* threads) {
+    Work work{module, options.progress};
     std::deque<Worker> workers;
     const u32 count = worker_count(work, options.threads);
+    if (threads != nullptr) *threads = count;
     for (u32 i = 0; i < count; ++i)
         workers.emplace_back(work, options.features);
     run_workers(workers);

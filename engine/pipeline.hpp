@@ -3,6 +3,9 @@
 // timing: code lies in function order and an error is always that of the lowest function.
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include "base/features.hpp"
 #include "codegen/compile.hpp"
 #include "engine/engine.hpp"
@@ -27,8 +30,34 @@ struct PipelineStats {
 [[nodiscard]] Result<ImageWriter> compile_functions(const wrun::Module& module,
     const runtime::ContextLayout& layout, const PipelineOptions& options, PipelineStats& stats);
 
-/// Validates every body and generates nothing.
+/// Validates every body and generates nothing; says how many threads did if asked.
 [[nodiscard]] Result<void> validate_functions(
-    const wrun::Module& module, const PipelineOptions& options);
+    const wrun::Module& module, const PipelineOptions& options, u32* threads = nullptr);
+
+// ---- the parts, for code that is made in another order -----------------------------------------
+
+/// A run of consecutive functions and what became of them. Offsets count from the batch's first
+/// byte, so that nothing depends on who compiled what before.
+struct Batch {
+    u32 first_function = 0;  // position among the defined functions
+    u32 image_offset = 0;    // where its code lands; set when all are compiled
+    std::vector<u8> code;
+    std::vector<runtime::FunctionCode> functions;
+    std::vector<runtime::TrapRow> rows;  // ascending
+    std::vector<codegen::CallFixup> calls;
+};
+
+/// What a compiler has made since it was cleared.
+[[nodiscard]] Batch take_batch(u32 first_function, const codegen::CodeChunk& chunk);
+/// Fills in a rel32.
+void link_call(std::span<u8> code, u32 code_offset, u32 distance) noexcept;
+
+/// Where each batch begins, and the end: which functions belong together depends on the module
+/// alone.
+[[nodiscard]] std::vector<u32> batch_starts(const wrun::Module& module);
+[[nodiscard]] u32 worker_count(u64 code_bytes, u32 batches, u32 wanted) noexcept;
+/// Lays out batches of all functions, in any order, and links them.
+[[nodiscard]] Result<ImageWriter> link_batches(
+    const wrun::Module& module, std::vector<Batch> batches);
 
 }  // namespace wrun::engine
