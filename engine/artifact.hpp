@@ -14,6 +14,7 @@
 #include "base/sha256.hpp"
 #include "engine/artifact_format.hpp"
 #include "engine/engine.hpp"
+#include "engine/image.hpp"
 #include "engine/start_image.hpp"
 
 namespace wrun::engine {
@@ -43,6 +44,14 @@ struct ArtifactContent {
     ArtifactIdentity identity;
 };
 
+/// All code of a module as an artifact has it; empty when the module's own will do.
+struct FinishedCode {
+    std::unique_ptr<Image> image;
+    Items<u32> escaping_code;
+};
+/// Of a lazy module its code laid out anew, once what is left has been compiled.
+[[nodiscard]] Result<FinishedCode> finished_code(const Module& module);
+
 /// An artifact's bytes as pieces of a file. Borrows its content.
 class ArtifactBytes {
 public:
@@ -50,7 +59,8 @@ public:
         u64 offset;  // ascending; what lies between pieces is zero
         std::span<const u8> bytes;
     };
-    explicit ArtifactBytes(const Module& module);
+    /// `code` is finished_code() of the module; an eager one's may be left out.
+    explicit ArtifactBytes(const Module& module, FinishedCode code = {});
     explicit ArtifactBytes(const ArtifactContent& content);
     ArtifactBytes(const ArtifactBytes&) = delete;
     ArtifactBytes& operator=(const ArtifactBytes&) = delete;
@@ -64,6 +74,7 @@ private:
     void store_sections(const ArtifactContent& content);
     void lay_out(u64 wasm_head_bytes);
 
+    FinishedCode code_;
     ArtifactHeader header_;
     std::array<u8, artifact_header_bytes> page_{};
     std::vector<u8> start_;  // the sections of a start as they lie, up to the wasm bytes

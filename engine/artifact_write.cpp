@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/check.hpp"
 #include "base/checksum.hpp"
 #include "codegen/cpu.hpp"
 #include "engine/artifact.hpp"
@@ -56,11 +57,27 @@ bool is_artifact(std::span<const u8> bytes) noexcept {
            std::equal(artifact_magic.begin(), artifact_magic.end(), bytes.begin());
 }
 
-ArtifactBytes::ArtifactBytes(const Module& module)
+Result<FinishedCode> finished_code(const Module& module) {
+    const Module::State& state = module.state();
+    FinishedCode result;
+    if (!state.lazy) return result;
+    WRUN_TRY(state.lazy->finish());
+    ImageWriter writer = WRUN_TRY(state.lazy->lay_out());
+    result.image =
+        WRUN_TRY(Image::publish(std::move(writer), state.decoded.imported_function_count, &state));
+    result.escaping_code = escaping_code(state.decoded, result.image->view());
+    return result;
+}
+
+ArtifactBytes::ArtifactBytes(const Module& module, FinishedCode code)
     : ArtifactBytes{ArtifactContent{module.state().decoded, module.state().layout,
-          module.state().image->view(), module.state().exports_by_name,
-          module.state().item_functions, module.state().escaping_code,
-          ArtifactIdentity::here(module.engine().options(), module.options())}} {}
+          code.image ? code.image->view() : module.state().image->view(),
+          module.state().exports_by_name, module.state().item_functions,
+          code.image ? code.escaping_code : module.state().escaping_code,
+          ArtifactIdentity::here(module.engine().options(), module.options())}} {
+    WRUN_CHECK(!module.state().lazy || code.image != nullptr);
+    code_ = std::move(code);
+}
 
 ArtifactBytes::ArtifactBytes(const ArtifactContent& content) {
     const wrun::Module& decoded = content.decoded;

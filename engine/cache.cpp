@@ -154,7 +154,9 @@ Result<void> Cache::publish(const std::string& name, const auto& write) const {
 }
 
 Result<void> Cache::keep(const Module& module, const Sha256Digest& wasm) const {
-    const ArtifactBytes artifact{module};
+    const ArtifactBytes artifact {
+        module, WRUN_TRY(finished_code(module))
+    };
     if (artifact.header().file_bytes > bytes_max_) return {};
     const std::string name =
         module_name(wasm, ArtifactIdentity::here(module.engine().options(), module.options()));

@@ -39,7 +39,8 @@ public:
     /// Which module a file holds or, if it is an artifact that was found whole, is of.
     [[nodiscard]] std::optional<Sha256Digest> noted(const os::FileStatus& file) const;
 
-    /// Keeps what was compiled, then evicts what was longest not used if there is too much.
+    /// Keeps what was compiled, then evicts what was longest not used if there is too much. What is
+    /// left of a lazy module is compiled before.
     [[nodiscard]] Result<void> keep(const Module& module, const Sha256Digest& wasm) const;
     /// That the file held this module; `file` is its status before and after it was read.
     [[nodiscard]] Result<void> note(const os::FileStatus& file, const Sha256Digest& wasm) const;

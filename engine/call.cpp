@@ -65,7 +65,10 @@ void take_results(const runtime::CanonicalType& type, const EntryArguments& argu
     Frame frame;
     frame.func_index = func.value;
     frame.name = module.function_name(func);
-    frame.module_offset = raw.image->functions[raw.function].wasm_offset;
+    // Only modules that were decoded here have functions without code.
+    frame.module_offset = raw.wasm_offset != runtime::RawFrame::unknown
+                              ? raw.wasm_offset
+                              : module.bodies[raw.function].begin;
     if (raw.body_offset != runtime::RawFrame::unknown) frame.module_offset += raw.body_offset;
     return frame;
 }

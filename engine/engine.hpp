@@ -205,13 +205,22 @@ using HostCallback = HostResult (*)(Caller& caller, void* env, std::span<u64> sl
 
 using runtime::Bounds;
 
+/// When functions are compiled: all before a module is there; each when it is called first, and
+/// all in the background meanwhile; or the former alone, for hosts that want no threads. All bodies
+/// are validated before in any case. A function that then cannot be compiled, for want of memory or
+/// because its code is too large, is a trap (`not_compiled`). Where the system has no room for code
+/// that comes in pieces, `eager` is what happens.
+enum class Compilation : u8 { eager, lazy, on_call };
+
 struct EngineOptions {
     FeatureSet features = default_features();
     u32 compile_threads = 0;     // 0: as many as the process may use
     u32 integer_homes_max = 16;  // stress modes of the code generator
     u32 float_homes_max = 16;
     codegen::StressModes stress;
-    Bounds bounds = Bounds::guard;  // of modules compiled without ModuleOptions
+    // Of modules compiled without ModuleOptions.
+    Bounds bounds = Bounds::guard;
+    Compilation compilation = Compilation::eager;
     /// What threads are sent at deadlines; 0: SIGURG. Others may use it too: what wrun did not send
     /// goes to the handler that was there. A thread's first call with limits unblocks it there.
     int interrupt_signal = 0;
@@ -238,10 +247,11 @@ private:
     std::unique_ptr<State> state_;
 };
 
-/// Where the time and space of one compilation went. Nanoseconds of wall time, bytes.
+/// Where the time and space of one compilation went, up to when the module was there. Nanoseconds
+/// of wall time, bytes.
 struct CompileStats {
     u64 decode_ns = 0;
-    u64 validate_ns = 0;  // of all bodies; only Module::validate measures it
+    u64 validate_ns = 0;  // of all bodies, where nothing is compiled meanwhile
     u64 compile_ns = 0;   // validation and code generation, which run function by function
     u64 link_ns = 0;      // layout, copying, calls
     u64 publish_ns = 0;   // mapping to where it runs
@@ -270,8 +280,9 @@ struct ModuleOptions {
     /// Code pays there for the operations of wasm up to the next such place out of Store::fuel(),
     /// the same on each run, and traps when it cannot. Slower.
     bool fuel = false;
-    /// Borrowed while compile() runs.
+    /// Borrowed while compile() runs. Of a lazy module, how far validation is.
     CompileProgress* progress = nullptr;
+    Compilation compilation = Compilation::eager;
 };
 
 /// Immutable; keep it by shared_ptr as long as any instance of it lives (stores do).
@@ -293,7 +304,11 @@ public:
     [[nodiscard]] const ModuleOptions& options() const noexcept;
     [[nodiscard]] const CompileStats& stats() const noexcept;
     [[nodiscard]] Engine& engine() const noexcept;
-    /// The machine code of a defined function, for listings and tests.
+    /// Whether all functions have their code: always, unless it is compiled lazily.
+    [[nodiscard]] bool is_complete() const noexcept;
+    /// Compiles what is left, beside whoever else does; from any thread.
+    [[nodiscard]] Result<void> complete() const;
+    /// The machine code of a defined function, for listings and tests; empty while it has none.
     [[nodiscard]] std::span<const u8> code(FuncIndex func) const noexcept;
 
     struct State;

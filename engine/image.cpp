@@ -85,12 +85,38 @@ Result<std::unique_ptr<Image>> Image::map(
     return image;
 }
 
+std::unique_ptr<Image> Image::show_lazy(
+    const runtime::LazyCode& code, u32 imported_function_count, const void* owner) {
+    std::unique_ptr<Image> image{new Image};
+    image->lazy_ = &code;
+    image->view_ = {
+        .code = code.data(),
+        .code_bytes = static_cast<u32>(code.size()),
+        .function_count = code.function_count(),
+        .functions = nullptr,
+        .rows = nullptr,
+        .row_count = 0,
+        .imported_function_count = imported_function_count,
+        .lazy = &code.units(),
+    };
+    image->show(owner);
+    return image;
+}
+
 void Image::show(const void* owner) {
-    if (region_.data() != nullptr) runtime::register_image(view_, owner);
+    if (view_.code != nullptr) runtime::register_image(view_, owner);
 }
 
 Image::~Image() {
-    if (region_.data() != nullptr) runtime::forget_image(view_);
+    if (view_.code != nullptr) runtime::forget_image(view_);
+}
+
+std::span<const u8> Image::code(u32 function) const noexcept {
+    const runtime::CodeUnit* const unit = lazy_ != nullptr ? lazy_->unit_of(function) : nullptr;
+    if (lazy_ != nullptr && unit == nullptr) return {};
+    const FunctionCode& found = unit != nullptr ? unit->functions[function - unit->first_function]
+                                                : view_.functions[function];
+    return {view_.code + found.code_begin, found.code_end - found.code_begin};
 }
 
 }  // namespace wrun::engine

@@ -16,6 +16,7 @@
 #include "base/result.hpp"
 #include "runtime/abi.hpp"
 #include "runtime/code_range.hpp"
+#include "runtime/lazy_code.hpp"
 
 namespace wrun::engine {
 
@@ -58,22 +59,29 @@ public:
     /// live as long as the image.
     [[nodiscard]] static Result<std::unique_ptr<Image>> map(
         int file, u64 offset, const runtime::CodeImage& view, const void* owner);
+    /// Whose functions come one by one; `code` outlives it.
+    [[nodiscard]] static std::unique_ptr<Image> show_lazy(
+        const runtime::LazyCode& code, u32 imported_function_count, const void* owner);
     ~Image();
     Image(const Image&) = delete;
     Image& operator=(const Image&) = delete;
 
     /// What contexts point to.
     [[nodiscard]] const runtime::CodeImage& view() const noexcept { return view_; }
-    /// Of a defined function, by its position among them.
+    /// What reaches a defined function, by its position among them.
     [[nodiscard]] const u8* entry(u32 function) const noexcept {
-        return view_.code + view_.functions[function].code_begin;
+        return view_.code +
+               (lazy_ != nullptr ? lazy_->entry(function) : view_.functions[function].code_begin);
     }
+    /// Its code; empty while it has none.
+    [[nodiscard]] std::span<const u8> code(u32 function) const noexcept;
 
 private:
     Image() = default;
     void show(const void* owner);
 
     runtime::CodeRegion region_;
+    const runtime::LazyCode* lazy_ = nullptr;
     runtime::CodeImage view_{};
 };
 

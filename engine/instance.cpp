@@ -124,6 +124,7 @@ void fill_context(Instance::State& state, Instance* instance) noexcept {
     context.type_ids = module.type_ids.data();
     context.switch_call = wrun_switch_call;
     context.helper_call = wrun_helper_call;
+    context.lazy_call = wrun_lazy_call;
     context.image = &module.image->view();
     context.instance = &state.runtime;
     context.meter = &state.store->state().meter;

@@ -67,8 +67,14 @@ Items<u32> escaping_code(const wrun::Module& module, const runtime::CodeImage& c
     result.reserve(module.escaping_functions.size());
     for (const FuncIndex func : module.escaping_functions) {
         const u32 imported = module.imported_function_count;
-        result.push_back(
-            module.is_import(func) ? 0 : code.functions[func.value - imported].code_begin);
+        if (module.is_import(func)) {
+            result.push_back(0);
+            continue;
+        }
+        const u32 function = func.value - imported;
+        // By way of the jump table, whatever is compiled already.
+        result.push_back(code.lazy != nullptr ? function * runtime::jump_table_entry_bytes
+                                              : code.functions[function].code_begin);
     }
     return result;
 }
@@ -89,12 +95,18 @@ Engine& Module::engine() const noexcept {
     return *state_->engine;
 }
 
+bool Module::is_complete() const noexcept {
+    return !state_->lazy || state_->lazy->code().is_complete();
+}
+
+Result<void> Module::complete() const {
+    return state_->lazy ? state_->lazy->finish() : Result<void>{};
+}
+
 std::span<const u8> Module::code(FuncIndex func) const noexcept {
     const wrun::Module& module = state_->decoded;
     if (func.value >= module.functions.size() || module.is_import(func)) return {};
-    const runtime::CodeImage& image = state_->image->view();
-    const auto& function = image.functions[func.value - module.imported_function_count];
-    return {image.code + function.code_begin, function.code_end - function.code_begin};
+    return state_->image->code(func.value - module.imported_function_count);
 }
 
 Result<void> Module::validate(Engine& engine, std::span<const u8> bytes, CompileStats* stats) {
@@ -113,7 +125,9 @@ Result<void> Module::validate(Engine& engine, std::span<const u8> bytes, Compile
 }
 
 Result<std::shared_ptr<const Module>> Module::compile(Engine& engine, std::vector<u8> bytes) {
-    return compile(engine, std::move(bytes), {.bounds = engine.options().bounds});
+    const EngineOptions& options = engine.options();
+    return compile(
+        engine, std::move(bytes), {.bounds = options.bounds, .compilation = options.compilation});
 }
 
 Result<std::shared_ptr<const Module>> Module::compile(
@@ -122,7 +136,6 @@ Result<std::shared_ptr<const Module>> Module::compile(
     const u64 begin_ns = os::monotonic_ns();
     state->engine = &engine;
     state->options = options;
-    state->options.progress = nullptr;
     state->bytes = std::move(bytes);
     state->decoded = WRUN_TRY(decode_and_check(engine, state->bytes));
     const wrun::Module& module = state->decoded;
@@ -130,28 +143,46 @@ Result<std::shared_ptr<const Module>> Module::compile(
 
     state->layout = WRUN_TRY(runtime::context_layout(module));
     WRUN_TRY(state->register_types());
-    PipelineStats timing;
-    ImageWriter writer = WRUN_TRY(compile_functions(
-        module, state->layout, pipeline_options(engine.options(), options), timing));
-    const u64 publish_ns = os::monotonic_ns();
-    const ImageLayout layout = writer.layout();
-    state->image =
-        WRUN_TRY(Image::publish(std::move(writer), module.imported_function_count, state.get()));
+    WRUN_TRY(state->make_code());
     state->exports_by_name = exports_by_name(module);
     state->item_functions = item_functions(module);
     state->escaping_code = escaping_code(module, state->image->view());
 
     CompileStats& stats = state->stats;
+    stats.wasm_bytes = state->bytes.size();
+    stats.code_section_bytes = module.code_end - module.code_begin;
+    stats.functions = static_cast<u32>(module.bodies.size());
+    state->options.progress = nullptr;
+    if (state->lazy && options.compilation == Compilation::lazy) state->lazy->start_background();
+    return std::make_shared<const Module>(std::move(state));
+}
+
+Result<void> Module::State::make_code() {
+    PipelineOptions how = pipeline_options(engine->options(), options);
+    if (options.compilation != Compilation::eager && !decoded.bodies.empty()) {
+        const u64 begin_ns = os::monotonic_ns();
+        WRUN_TRY(validate_functions(decoded, how, &stats.threads));
+        stats.validate_ns = os::monotonic_ns() - begin_ns;
+        how.progress = nullptr;
+        auto made = LazyCompiler::make(decoded, layout, how);
+        if (made.ok()) {
+            lazy = std::move(made).take();
+            image = Image::show_lazy(lazy->code(), decoded.imported_function_count, this);
+            return {};
+        }
+    }
+    PipelineStats timing;
+    ImageWriter writer = WRUN_TRY(compile_functions(decoded, layout, how, timing));
+    const u64 publish_ns = os::monotonic_ns();
+    const ImageLayout sizes = writer.layout();
+    image = WRUN_TRY(Image::publish(std::move(writer), decoded.imported_function_count, this));
     stats.compile_ns = timing.compile_ns;
     stats.link_ns = timing.link_ns;
     stats.publish_ns = os::monotonic_ns() - publish_ns;
-    stats.wasm_bytes = state->bytes.size();
-    stats.code_section_bytes = module.code_end - module.code_begin;
-    stats.machine_code_bytes = layout.code_bytes;
-    stats.trap_table_bytes = u64{layout.row_count} * sizeof(runtime::TrapRow);
-    stats.functions = layout.function_count;
+    stats.machine_code_bytes = sizes.code_bytes;
+    stats.trap_table_bytes = u64{sizes.row_count} * sizeof(runtime::TrapRow);
     stats.threads = timing.threads;
-    return std::make_shared<const Module>(std::move(state));
+    return {};
 }
 
 Result<void> Module::State::register_types() {

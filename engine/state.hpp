@@ -19,6 +19,7 @@
 #include "engine/artifact_format.hpp"
 #include "engine/engine.hpp"
 #include "engine/image.hpp"
+#include "engine/lazy.hpp"
 #include "runtime/deadline.hpp"
 #include "runtime/entry.hpp"
 #include "runtime/instance.hpp"
@@ -68,9 +69,10 @@ struct Module::State {
     ModuleOptions options;
     wrun::Module decoded;
     runtime::ContextLayout layout;
-    std::vector<u32> type_ids;         // canonical, for each entry of the type section
-    std::vector<u16> stack_arg_slots;  // likewise: what a callee pops
-    std::unique_ptr<Image> image;
+    std::vector<u32> type_ids;           // canonical, for each entry of the type section
+    std::vector<u16> stack_arg_slots;    // likewise: what a callee pops
+    std::unique_ptr<LazyCompiler> lazy;  // absent when all was compiled at once
+    std::unique_ptr<Image> image;        // of `lazy`, if there is one
     std::optional<MappedStartImage> start_image;
     Items<u32> exports_by_name;  // positions, ordered by name
     Items<u32> item_functions;   // of each element item: a function's number, or `no_function`
@@ -81,6 +83,8 @@ struct Module::State {
     /// ones in escape order.
     static constexpr u32 no_function = 0xffff'ffff;  // an expression must say it
 
+    /// Validates all bodies and fills `image` as the options want it.
+    [[nodiscard]] Result<void> make_code();
     /// Fills type_ids and what follows from them, once the module is there.
     [[nodiscard]] Result<void> register_types();
     [[nodiscard]] u32 type_id(FuncIndex func) const noexcept {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/errors.hpp"
+#include "engine/artifact.hpp"
 #include "engine/pool.hpp"
 #include "tests/refusal/system.hpp"
 #include "tests/support/sanitizers.hpp"
@@ -183,6 +184,70 @@ TEST_P(Refusals, AreErrorsAndLeaveNothing) {
             "%-14s error %2d: refused %d times\n", refusal.function.data(), refusal.error, refused);
     }
     EXPECT_GT(life.errors, 50u) << "so little was refused that nothing was tested";
+}
+
+/// From bytes to the end of a module whose functions are compiled when they are called. What could
+/// not be compiled once can be the next time.
+std::string live_lazily(Engine& engine, const std::vector<u8>& bytes, u32& refused) {
+    const auto is_told = [&](ErrorCode code) {
+        ++refused;
+        return code == ErrorCode::out_of_memory || code == ErrorCode::address_space ||
+               code == ErrorCode::io;
+    };
+    auto compiled =
+        engine::Module::compile(engine, bytes, {.compilation = engine::Compilation::on_call});
+    if (!compiled.ok()) return is_told(compiled.error().code) ? "" : "module";
+    const auto& module = compiled.value();
+    auto store = engine::Store::make(engine);
+    if (!store.ok()) return is_told(store.error().code) ? "" : "store";
+    auto made = store.value()->instantiate(module, engine::Linker{});
+    if (!made.ok()) return is_told(made.error().code) ? "" : "instance";
+    for (int i = 0; i < 2; ++i) {
+        std::vector<Value> results;
+        const auto sum = made.value().instance->find_export("sum")->func;
+        const auto outcome = store.value()->call(sum, {}, results);
+        if (!outcome.ok()) return is_told(outcome.error().code) ? "" : "call";
+        if (const auto* const trap = std::get_if<engine::Trap>(&outcome.value())) {
+            ++refused;
+            if (trap->code != runtime::TrapCode::not_compiled || i != 0) return "trap";
+        } else if (results.at(0).bits != 7) {
+            return "sum";
+        }
+    }
+    const auto code = engine::finished_code(*module);
+    if (!code.ok()) return is_told(code.error().code) ? "" : "code";
+    return {};
+}
+
+TEST(LazyRefusals, AreErrorsOrTrapsAndLeaveNothing) {
+    if (!wat::available()) GTEST_SKIP() << wat::unavailable_reason();
+    const auto engine = Engine::make({}).take();
+    const auto bytes = wat::assemble(second_wat);
+    u32 told = 0;
+    for (int i = 0; i < 3; ++i)
+        ASSERT_EQ(live_lazily(*engine, bytes, told), "");
+    ASSERT_EQ(told, 0u);
+    const int descriptors = descriptor_count();
+    for (const Refusal& refusal : refusals()) {
+        const std::size_t mappings = mapping_count();
+        int refused = 0;
+        while (true) {
+            refuse(refusal, refused);
+            const std::string wrong = live_lazily(*engine, bytes, told);
+            const bool happened = stop_refusing();
+            ASSERT_EQ(wrong, "") << refusal.function << " number " << refused << ", error "
+                                 << refusal.error;
+            if (!happened) break;
+            ++refused;
+            ASSERT_EQ(live_lazily(*engine, bytes, told), "") << "after " << refusal.function;
+        }
+        EXPECT_EQ(descriptor_count(), descriptors) << refusal.function;
+        const bool may_stay = refusal.function == "munmap" || refusal.function == "mmap";
+        const auto lost = static_cast<std::size_t>(may_stay ? refused * 3 : 0);
+        const std::size_t of_sanitizer = has_address_sanitizer ? 16 : 0;
+        EXPECT_LE(mapping_count(), mappings + lost + 4 + of_sanitizer) << refusal.function;
+    }
+    EXPECT_GT(told, 10u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, Refusals,
