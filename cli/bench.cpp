@@ -185,7 +185,9 @@ Result<void> Bench::validate(const std::vector<u8>& bytes) {
 Result<void> Bench::load(const std::vector<u8>& bytes) {
     std::vector<u8> copy = bytes;
     TwoClocks clocks;
-    module_ = WRUN_TRY(engine::Module::compile(engine_, std::move(copy), options_.run.compile));
+    engine::ModuleOptions how = options_.run.compile;
+    how.compilation = options_.run.compilation.value_or(engine::Compilation::eager);
+    module_ = WRUN_TRY(engine::Module::compile(engine_, std::move(copy), how));
     clocks.lap(measured_.load);
     const engine::CompileStats& stats = measured_.stats = module_->stats();
     measured_.decode.wall_ns.push_back(stats.decode_ns);

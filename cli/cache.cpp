@@ -66,6 +66,12 @@ int print(const std::string& text) {
     return fail(std::string{"cannot write: "} + std::strerror(errno));
 }
 
+/// Says that something could not be kept.
+void tell_not_kept(Error error) {
+    say(Level::warn, "the compiled module is not kept: '" + printable(place().path, 500) +
+                         "': " + reason(error) + " (--no-cache does not try)");
+}
+
 }  // namespace
 
 std::optional<engine::Cache> open_cache() {
@@ -79,9 +85,22 @@ std::optional<engine::Cache> open_cache() {
     return std::nullopt;
 }
 
-void tell_not_kept(Error error) {
-    say(Level::warn, "the compiled module is not kept: '" + printable(place().path, 500) +
-                         "': " + reason(error) + " (--no-cache does not try)");
+Keeper::Keeper(std::shared_ptr<const engine::Cache> cache,
+    std::shared_ptr<const engine::Module> module, const Sha256Digest& digest)
+    : cache_{std::move(cache)}, module_{std::move(module)}, digest_{digest} {
+    const auto body = [](void* self) {
+        os::run_in_background();
+        static_cast<Keeper*>(self)->keep();
+    };
+    if (!module_->is_complete() && thread_.start(body, this)) return;
+    keep();
+}
+
+Keeper::~Keeper() {
+    // Two are quicker; what one cannot compile the keeper cannot either, and says so.
+    static_cast<void>(module_->complete());
+    thread_.join();
+    if (!kept_.ok()) tell_not_kept(kept_.error());
 }
 
 int cache(const CacheOptions& options) {

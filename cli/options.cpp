@@ -117,6 +117,15 @@ void describe_code(CLI::App& app, engine::ModuleOptions& options) {
     app.add_flag("--fuel", options.fuel, "Code that pays for what it does, for `wrun run --fuel`");
 }
 
+void describe_compilation(CLI::App& app, std::optional<engine::Compilation>& compilation) {
+    const std::map<std::string, engine::Compilation> words{{"eager", engine::Compilation::eager},
+        {"lazy", engine::Compilation::lazy}, {"on-call", engine::Compilation::on_call}};
+    app.add_option("--compilation", compilation,
+           "Compile functions before the run, beside it, or only those that are called")
+        ->transform(CLI::CheckedTransformer(words).description(""))
+        ->type_name("eager|lazy|on-call");
+}
+
 /// What the program is granted and how it is entered, the same for every command that runs one.
 void describe_program(CLI::App& app, RawOptions& raw, RunOptions& options) {
     const auto each = [](CLI::Option* option, const char* type) {
@@ -142,6 +151,7 @@ void describe_program(CLI::App& app, RawOptions& raw, RunOptions& options) {
     app.add_option("--max-table", raw.table, "Elements that each table may grow to")
         ->type_name("COUNT");
     describe_bounds(app, options.compile.bounds);
+    describe_compilation(app, options.compilation);
     describe_epoch(app, options.compile.epoch);
     app.add_option("--fuel", raw.fuel,
            "Trap when the program has done so many operations, counted the same way each time")

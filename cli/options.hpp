@@ -25,6 +25,7 @@ struct RunOptions {
     std::optional<u64> timeout_ns;
     std::optional<u64> fuel;
     engine::ModuleOptions compile;
+    std::optional<engine::Compilation> compilation;  // the command's own choice unless told
     bool stats = false;
     bool allow_precompiled = false;  // the module may be an artifact
     bool no_cache = false;

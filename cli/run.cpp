@@ -26,6 +26,7 @@ namespace {
 
 using engine::Store;
 using engine::Value;
+using CachePtr = std::shared_ptr<const engine::Cache>;
 
 /// Ends with what is mapped as it is: the system gives it back whole, for less than one mapping
 /// after the other. Returns where somebody wants to see what is left.
@@ -57,7 +58,7 @@ private:
     [[nodiscard]] std::optional<int> load_module(engine::Engine& engine);
     [[nodiscard]] std::optional<int> load_precompiled(engine::Engine& engine, os::File file);
     [[nodiscard]] std::optional<int> load_by_cache(
-        engine::Engine& engine, const os::File& file, const engine::Cache& cache);
+        engine::Engine& engine, const os::File& file, const CachePtr& cache);
     [[nodiscard]] std::optional<int> compile(engine::Engine& engine, std::vector<u8> bytes);
     [[nodiscard]] std::optional<std::vector<u8>> read_module(const os::File& file);
     void note(
@@ -70,7 +71,10 @@ private:
     const RunOptions& options_;
     Stopwatch& watch_;
     Phases phases_;
+    std::unique_ptr<engine::Engine> engine_;
     std::shared_ptr<const engine::Module> module_;
+    engine::Compilation background_ = engine::Compilation::lazy;
+    std::optional<Keeper> keeper_;
 };
 
 int Run::print(const std::vector<Value>& results) const {
@@ -126,8 +130,9 @@ std::optional<int> Run::load_module(engine::Engine& engine) {
         if (holds_artifact(file)) return load_precompiled(engine, std::move(file));
     }
     if (!options_.no_cache) {
-        if (const std::optional<engine::Cache> cache = open_cache())
-            return load_by_cache(engine, file, *cache);
+        if (std::optional<engine::Cache> cache = open_cache())
+            return load_by_cache(
+                engine, file, std::make_shared<const engine::Cache>(std::move(*cache)));
     }
     auto bytes = read_module(file);
     return bytes ? compile(engine, std::move(*bytes)) : exit_code::failure;
@@ -150,38 +155,47 @@ bool Run::take(std::shared_ptr<const engine::Module> module) {
 }
 
 std::optional<int> Run::load_by_cache(
-    engine::Engine& engine, const os::File& file, const engine::Cache& cache) {
+    engine::Engine& engine, const os::File& file, const CachePtr& cache) {
     const engine::ModuleOptions& how = options_.compile;
     const auto before = os::status_of(file.number());
     const bool may_be_noted = before.ok() && before.value().is_regular;
-    if (may_be_noted && take(cache.find(engine, how, before.value()))) return std::nullopt;
+    if (may_be_noted && take(cache->find(engine, how, before.value()))) return std::nullopt;
     auto bytes = read_module(file);
     if (!bytes) return exit_code::failure;
     const Sha256Digest digest = Sha256::of(*bytes);
-    if (!take(cache.find(engine, how, digest))) {
+    if (!take(cache->find(engine, how, digest))) {
+        background_ = engine::Compilation::on_call;  // the keeper is the background
         if (const auto failed = compile(engine, std::move(*bytes))) return failed;
-        if (const Result<void> kept = cache.keep(*module_, digest); !kept.ok())
-            tell_not_kept(kept.error());
+        keeper_.emplace(cache, module_, digest);
         phases_.keep_ns = watch_.lap();
     }
     // What was read is what the file holds, if it did not change meanwhile.
     const auto after = os::status_of(file.number());
     if (may_be_noted && after.ok() && after.value() == before.value())
-        note(cache, after.value(), digest);
+        note(*cache, after.value(), digest);
     return std::nullopt;
 }
 
 std::optional<int> Run::compile(engine::Engine& engine, std::vector<u8> bytes) {
-    auto module = compile_visibly(engine, options_.module, std::move(bytes), options_.compile);
+    // Less is compiled sooner than a thread begins.
+    constexpr u64 lazy_bytes_min = 64 * 1024;
+    const auto usual = bytes.size() < lazy_bytes_min ? engine::Compilation::eager : background_;
+    engine::ModuleOptions how = options_.compile;
+    how.compilation = options_.compilation.value_or(usual);
+    auto module = compile_visibly(engine, options_.module, std::move(bytes), how);
     if (!module.ok()) return fail(module.error());
     module_ = std::move(module).take();
     static_cast<void>(watch_.lap());  // the engine has measured its phases itself
     if (says(Level::info)) {
         const engine::CompileStats& stats = module_->stats();
-        say(Level::info, printable(options_.module, 500) + ": compiled " +
-                             std::to_string(stats.functions) + " functions, " +
-                             describe_bytes(stats.code_section_bytes) + " to " +
-                             describe_bytes(stats.machine_code_bytes));
+        const std::string what = std::to_string(stats.functions) + " functions, " +
+                                 describe_bytes(stats.code_section_bytes);
+        const std::string name = printable(options_.module, 500);
+        // Of a lazy module there is no code yet that could be counted.
+        say(Level::info,
+            stats.machine_code_bytes == 0
+                ? name + ": validated " + what
+                : name + ": compiled " + what + " to " + describe_bytes(stats.machine_code_bytes));
     }
     return std::nullopt;
 }
@@ -212,18 +226,24 @@ int Run::operator()(std::array<int, 3> streams) {
 
     Result<std::unique_ptr<engine::Engine>> engine = engine::Engine::make(engine_options(options_));
     if (!engine.ok()) return cli::fail("cannot start: " + describe(engine.error()));
+    engine_ = std::move(engine).take();
     engine::Linker linker;
     if (const Result<void> defined = wasi::define_preview1(linker); !defined.ok())
         return fail(defined.error());
     phases_.prepare_ns = watch_.lap();
 
-    if (const std::optional<int> failed = load_module(*engine.value())) return *failed;
+    if (const std::optional<int> failed = load_module(*engine_)) return *failed;
     static_cast<void>(watch_.lap());
 
     Result<std::unique_ptr<Store>> store =
-        Store::make(*engine.value(), store_options(options_, *granted.state));
+        Store::make(*engine_, store_options(options_, *granted.state));
     if (!store.ok()) return fail(store.error());
     const int code = run_program(*store.value(), linker);
+    // Who wants an end at a time does not want one when all is compiled.
+    if (keeper_ && code != exit_code::timeout) {
+        keeper_.reset();
+        phases_.keep_ns += watch_.lap();
+    }
     report_stats();
     end_process(code);
     return code;

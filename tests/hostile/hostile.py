@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Modules made to hurt: each must compile in linear time and memory, or end in one clear line.
 
-usage: hostile.py WRUN [NAME…]     runs every case (or those named) through `wrun run`.
+usage: hostile.py WRUN [NAME…]     runs every case (or those named) through `wrun run`, with all functions compiled.
 Each row prints CPU time, also by byte of the module, for a person to read; the test itself judges exit codes, the
 wording of refusals, and that nothing is killed or runs into the time limit, which is generous because machines are
 shared. Last line: N passed, N failed.
@@ -297,8 +297,8 @@ def run_case(wrun, name, folder):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.time()
     try:
-        done = subprocess.run([wrun, "run", path], capture_output=True, timeout=TIME_LIMIT_SECONDS,
-                              stdin=subprocess.DEVNULL)
+        done = subprocess.run([wrun, "run", "--compilation", "eager", path], capture_output=True,
+                              timeout=TIME_LIMIT_SECONDS, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
         print(f"FAIL {name}: still running after {TIME_LIMIT_SECONDS} s")
         return False
