@@ -99,7 +99,8 @@ private:
             engine::Engine::make({.integer_homes_max = options_.homes_max,
                 .float_homes_max = options_.homes_max,
                 .stress = options_.stress,
-                .bounds = options_.bounds});
+                .bounds = options_.bounds,
+                .compilation = options_.compilation});
         if (!engine.ok()) return refuse("no engine", engine.error());
         engine_ = std::move(engine).take();
         Result<std::unique_ptr<Runner>> runner = Runner::make(*engine_);

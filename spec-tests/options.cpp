@@ -25,6 +25,7 @@ Runs official WebAssembly test scripts.
   --homes N          stress the code generator: at most N locals of each class in registers
   --stress WORDS     … in worse ways: some of spill,flush,check,epoch,fuel (codegen/stress.hpp)
   --bounds WORD      how accesses stay inside a memory: guard, unless told, or checked
+  --compilation WORD when functions are compiled: eager, unless told, lazy or on-call
 Each script runs in a process of its own. Last line: N passed, N failed, N skipped.
 Exit code: 0 nothing failed but what is known, 1 something failed, 2 usage.
 )";
@@ -72,6 +73,7 @@ private:
         if (word == "--homes") return number(word, options_.homes_max, 0);
         if (word == "--stress") return stress(word);
         if (word == "--bounds") return bounds(word);
+        if (word == "--compilation") return compilation(word);
         if (word == "--dir") return values(word, options_.folders);
         if (word == "--set") {
             std::vector<std::string> names;
@@ -118,6 +120,17 @@ private:
         return true;
     }
 
+    bool compilation(const std::string& option) {
+        std::string word;
+        if (!value(option, word)) return false;
+        for (const auto& [name, compilation] : compilations) {
+            if (word != name) continue;
+            options_.compilation = compilation;
+            return true;
+        }
+        return fail(option + ": not eager, lazy or on-call: " + word);
+    }
+
     bool values(const std::string& option, std::vector<std::string>& to) {
         const std::size_t before = to.size();
         while (
@@ -136,6 +149,9 @@ private:
         return true;
     }
 
+    static constexpr std::pair<std::string_view, engine::Compilation> compilations[] = {
+        {"eager", engine::Compilation::eager}, {"lazy", engine::Compilation::lazy},
+        {"on-call", engine::Compilation::on_call}};
     const std::vector<std::string>& words_;
     std::string& error_;
     std::size_t next_ = 0;

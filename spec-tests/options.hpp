@@ -10,6 +10,7 @@
 #include "base/types.hpp"
 #include "codegen/bounds.hpp"
 #include "codegen/stress.hpp"
+#include "engine/engine.hpp"
 #include "spec-tests/sets.hpp"
 
 namespace wrun::spec {
@@ -28,6 +29,7 @@ struct Options {
     u32 homes_max = 16;         // of the code generator
     codegen::StressModes stress;
     runtime::Bounds bounds = runtime::Bounds::guard;
+    engine::Compilation compilation = engine::Compilation::eager;
 };
 
 extern const std::string_view usage;
