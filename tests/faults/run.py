@@ -3,7 +3,7 @@
 usage: run.py [--area AREA] [--all] [--only TEXT] [--checker] [--scratch DIR]
                                      plant, build, run; a table on standard output
        run.py --check                                             only see that every edit still applies
-  --area     only faults of this area: codegen, slots or deadlines
+  --area     only faults of this area: codegen, slots, deadlines or lazy
   --all      run every instrument on each fault, not the cheapest ones until one catches it
   --checker  build with assertions, so that the state checker of the code generator takes part
   --only     faults whose name contains this
@@ -20,7 +20,8 @@ import tomllib
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 AREAS = {"codegen": ["wrun-spec", "wrun-differ", "matrix"], "slots": ["runtime_test", "engine_test"],
-         "deadlines": ["runtime_test", "engine_test", "wasi_test"]}  # what is built
+         "deadlines": ["runtime_test", "engine_test", "wasi_test"],
+         "lazy": ["wrun-spec", "runtime_test", "engine_test"]}  # what is built
 HOMES = "0,1,2,3,8,16"
 # Cheapest first; each is a ctest of its own too, the last one as `matrix`.
 INSTRUMENTS = {"codegen": [
@@ -42,8 +43,13 @@ INSTRUMENTS = {"codegen": [
     ("deadlines", ["engine_test", "--gtest_brief=1", "--gtest_filter=Deadline*"]),
     ("waiting", ["wasi_test", "--gtest_brief=1", "--gtest_filter=Waiting*"]),
     ("edges", ["engine_test", "--gtest_brief=1", "--gtest_filter=EdgeTest*"]),
+], "lazy": [
+    ("stub", ["runtime_test", "--gtest_brief=1", "--gtest_filter=LazyStub*"]),
+    ("suite, on call", ["wrun-spec", "--set", "wasm-v2", "--compilation", "on-call"]),
+    ("lazy", ["engine_test", "--gtest_brief=1", "--gtest_filter=Lazy.*"]),
+    ("lazy, threads", ["engine_test", "--gtest_brief=1", "--gtest_filter=*LazyThreads*"]),
 ]}
-SECONDS_MAX = {"codegen": 900, "slots": 900, "deadlines": 120}  # what is not stopped does not end
+SECONDS_MAX = {"codegen": 900, "slots": 900, "deadlines": 120, "lazy": 200}  # what is not stopped does not end
 # The one file that most faults compile anew, and that takes longest.
 UNOPTIMISED = b'set_source_files_properties(x64/instantiate.cpp PROPERTIES COMPILE_OPTIONS "-O0;-g0")\n'
 
