@@ -34,6 +34,8 @@ inline constexpr u32 frame_slots_max = u32{1} << 24;
 /// Real programs need about two; the bound keeps hostile ones from multiplying their size.
 inline constexpr u32 code_bytes_per_wasm_byte_max = 24;
 inline constexpr u32 code_bytes_free = u32{1} << 20;
+/// What a snapshot may keep of all memories, zeros between them left out.
+inline constexpr u64 snapshot_bytes_max = u64{1} << 30;
 inline constexpr u64 memory32_pages_max = 65'536;
 inline constexpr u64 wasm_page_bytes = 65'536;
 

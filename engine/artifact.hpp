@@ -15,6 +15,7 @@
 #include "engine/artifact_format.hpp"
 #include "engine/engine.hpp"
 #include "engine/image.hpp"
+#include "engine/snapshot.hpp"
 #include "engine/start_image.hpp"
 
 namespace wrun::engine {
@@ -42,6 +43,7 @@ struct ArtifactContent {
     std::span<const u32> item_functions;
     std::span<const u32> escaping_code;
     ArtifactIdentity identity;
+    SnapshotView snapshot;
 };
 
 /// All code of a module as an artifact has it; empty when the module's own will do.
@@ -59,8 +61,10 @@ public:
         u64 offset;  // ascending; what lies between pieces is zero
         std::span<const u8> bytes;
     };
-    /// `code` is finished_code() of the module; an eager one's may be left out.
+    /// With the module's own snapshot, if it has one. `code` is finished_code() of the module; an
+    /// eager one's may be left out.
     explicit ArtifactBytes(const Module& module, FinishedCode code = {});
+    ArtifactBytes(const Module& module, const SnapshotView& snapshot, FinishedCode code = {});
     explicit ArtifactBytes(const ArtifactContent& content);
     ArtifactBytes(const ArtifactBytes&) = delete;
     ArtifactBytes& operator=(const ArtifactBytes&) = delete;
@@ -81,7 +85,7 @@ private:
     std::vector<StoredTable> tables_;
     std::vector<StoredMemory> memories_;
     std::vector<StoredGlobal> globals_;
-    StartImage image_;
+    StartImage image_;  // of data segments
     std::array<std::span<const u8>, artifact_section_count> sections_;
     std::vector<Piece> pieces_;
 };

@@ -7,6 +7,9 @@
 // come the sections that every start reads, each at a multiple of 16; then, each at a multiple of a
 // page, the module as it was compiled, what is read when something asks for it, and the code, which
 // is position-independent and alone mapped for execution.
+//
+// A snapshot (engine/snapshot.hpp) is an artifact whose instances begin where one that had run was:
+// its sections are what cannot be derived from the module.
 #pragma once
 
 #include <array>
@@ -75,6 +78,23 @@ struct ImageRun {
 };
 static_assert(sizeof(ImageRun) == 32);
 
+/// What a snapshot was taken of: an instance after an export of its module had run.
+struct SnapshotFacts {
+    u32 init = none;       // the export that ran last, by its position
+    u32 learned = 0;       // kinds of what it could learn of the world: the host's bits
+    u64 monotonic_ns = 0;  // the least that the instances' monotonic clock may tell
+    static constexpr u32 none = 0xffff'ffff;
+};
+static_assert(sizeof(SnapshotFacts) == 16);
+
+/// A global as a snapshot has it. A number's bits, the upper ones zero; of a reference what
+/// engine/frozen.hpp calls a FrozenReference.
+struct StoredCell {
+    u64 low = 0;
+    u64 high = 0;  // of a v128
+    bool operator==(const StoredCell&) const = default;
+};
+
 enum class ArtifactSection : u32 {
 #define WRUN_SECTION(name, item, place) name,
 #include "engine/artifact_sections.def"
@@ -117,7 +137,7 @@ struct ArtifactHeader {
     u32 start_function = 0;               // 184  or `none`
     u32 data_count = 0;                   // 188  or `none`
     ByteRange name;                       // 192
-    u64 has_image = 0;                    // 200  1: data segments are in the image already
+    u64 has_image = 0;                    // 200  1: memories begin with the image
     u64 checked_end = 0;                  // 208  load checks all between the header and here
     u64 checked_sum = 0;                  // 216
     std::array<StoredSection, artifact_section_count> sections;  // 224
@@ -136,7 +156,7 @@ inline constexpr u64 artifact_header_sum_offset = artifact_header_bytes - sizeof
 static_assert(sizeof(ArtifactHeader) <= artifact_header_sum_offset);
 /// No text and no program of any system begins so; what changes line ends or eighth bits breaks it.
 inline constexpr std::array<u8, 8> artifact_magic = {0x93, 'w', 'r', 'u', 'n', '\r', '\n', 0x1a};
-inline constexpr u32 artifact_version = 1;
+inline constexpr u32 artifact_version = 2;
 inline constexpr u32 artifact_machine_x64 = 62;
 inline constexpr u64 artifact_start_alignment = 16;
 

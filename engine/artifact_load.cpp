@@ -92,6 +92,21 @@ public:
             .imported_function_count = header().imported_function_count,
         };
     }
+    /// Without facts where there is none.
+    [[nodiscard]] SnapshotView snapshot() const noexcept {
+        const auto facts = items<SnapshotFacts>(ArtifactSection::snapshot);
+        if (facts.empty()) return {};
+        return {
+            .facts = facts,
+            .memory_bytes = items<u64>(ArtifactSection::snapshot_memories),
+            .runs = items<ImageRun>(ArtifactSection::image_runs),
+            .pages = bytes(ArtifactSection::image),
+            .globals = items<StoredCell>(ArtifactSection::snapshot_globals),
+            .table_sizes = items<u64>(ArtifactSection::snapshot_tables),
+            .elements = items<u32>(ArtifactSection::snapshot_elements),
+            .dropped = items<u64>(ArtifactSection::snapshot_dropped),
+        };
+    }
     [[nodiscard]] os::File& file() noexcept { return file_; }
     [[nodiscard]] os::MappedRegion& region() noexcept { return region_; }
 
@@ -197,6 +212,7 @@ void show_module(const MappedArtifact& artifact, wrun::Module& module) {
         Items<u32>::borrowed(artifact.items<u32>(ArtifactSection::item_functions));
     state->escaping_code =
         Items<u32>::borrowed(artifact.items<u32>(ArtifactSection::escaping_code));
+    state->snapshot = artifact.snapshot();
     if (header.has_image != 0) {
         state->start_image = MappedStartImage{artifact.items<ImageRun>(ArtifactSection::image_runs),
             artifact.items<u64>(ArtifactSection::image_segments),
@@ -215,8 +231,8 @@ void show_module(const MappedArtifact& artifact, wrun::Module& module) {
 
 // ---- checking everything -----------------------------------------------------------------------
 
-/// Code and its tables are the only things that cannot be derived again; this is what must hold of
-/// them for whoever reads them.
+/// Code and its tables cannot be derived again; this is what must hold of them for whoever reads
+/// them. (Of a snapshot it is is_sound().)
 [[nodiscard]] bool is_orderly(const runtime::CodeImage& code, const wrun::Module& decoded) {
     if (code.function_count != decoded.bodies.size()) return false;
     u32 end = 0;
@@ -253,11 +269,14 @@ void show_module(const MappedArtifact& artifact, wrun::Module& module) {
     const auto layout = runtime::context_layout(decoded.value());
     const runtime::CodeImage code = artifact.code();
     if (!layout.ok() || !is_orderly(code, decoded.value())) return damaged();
+    const SnapshotView snapshot = artifact.snapshot();
+    if (!snapshot.facts.empty() && !is_sound(snapshot, decoded.value())) return damaged();
     const Items<u32> exports = exports_by_name(decoded.value());
     const Items<u32> functions = item_functions(decoded.value());
     const Items<u32> places = escaping_code(decoded.value(), code);
     const ArtifactBytes wanted{ArtifactContent{
-        decoded.value(), layout.value(), code, exports, functions, places, artifact.identity()}};
+        decoded.value(), layout.value(), code, exports, functions, places, artifact.identity(),
+        snapshot}};
     for (const ArtifactBytes::Piece& piece : wanted.pieces()) {
         const auto bytes = artifact.bytes();
         if (piece.offset > bytes.size() || piece.bytes.size() > bytes.size() - piece.offset ||
@@ -294,7 +313,7 @@ Result<std::shared_ptr<const Module>> load_own_artifact(
     Engine& engine, os::File file, const Sha256Digest& wasm, const ModuleOptions& options) {
     MappedArtifact artifact = WRUN_TRY(MappedArtifact::map(std::move(file)));
     if (artifact.identity() != ArtifactIdentity::here(engine.options(), options) ||
-        artifact.header().wasm_digest != wasm) {
+        artifact.header().wasm_digest != wasm || !artifact.snapshot().facts.empty()) {
         return Error{ErrorCode::artifact_build};
     }
     WRUN_TRY(artifact.check_start());

@@ -70,18 +70,23 @@ Result<FinishedCode> finished_code(const Module& module) {
 }
 
 ArtifactBytes::ArtifactBytes(const Module& module, FinishedCode code)
+    : ArtifactBytes{module, module.state().snapshot, std::move(code)} {}
+
+ArtifactBytes::ArtifactBytes(const Module& module, const SnapshotView& snapshot, FinishedCode code)
     : ArtifactBytes{ArtifactContent{module.state().decoded, module.state().layout,
           code.image ? code.image->view() : module.state().image->view(),
           module.state().exports_by_name, module.state().item_functions,
           code.image ? code.escaping_code : module.state().escaping_code,
-          ArtifactIdentity::here(module.engine().options(), module.options())}} {
+          ArtifactIdentity::here(module.engine().options(), module.options()), snapshot}} {
     WRUN_CHECK(!module.state().lazy || code.image != nullptr);
     code_ = std::move(code);
 }
 
 ArtifactBytes::ArtifactBytes(const ArtifactContent& content) {
     const wrun::Module& decoded = content.decoded;
-    image_ = make_start_image(decoded);
+    const bool is_snapshot = !content.snapshot.facts.empty();
+    if (!is_snapshot) image_ = make_start_image(decoded);
+    const bool has_image = is_snapshot || image_.is_complete;
     store_definitions(decoded);
     store_sections(content);
     header_.magic = artifact_magic;
@@ -101,8 +106,8 @@ ArtifactBytes::ArtifactBytes(const ArtifactContent& content) {
     header_.start_function = decoded.start ? decoded.start->value : ArtifactHeader::none;
     header_.data_count = decoded.data_count.value_or(ArtifactHeader::none);
     header_.name = decoded.name;
-    header_.has_image = u64{image_.is_complete};
-    lay_out(head_bytes(decoded, image_.is_complete));
+    header_.has_image = u64{has_image};
+    lay_out(head_bytes(decoded, has_image));
 }
 
 void ArtifactBytes::store_definitions(const wrun::Module& decoded) {
@@ -142,14 +147,22 @@ void ArtifactBytes::store_sections(const ArtifactContent& content) {
     put(ArtifactSection::item_functions, content.item_functions);
     put(ArtifactSection::escaping, decoded.escaping_functions);
     put(ArtifactSection::escaping_code, content.escaping_code);
-    put(ArtifactSection::image_runs, image_.runs);
+    const SnapshotView& snapshot = content.snapshot;
+    const bool is_snapshot = !snapshot.facts.empty();
+    put(ArtifactSection::image_runs, is_snapshot ? snapshot.runs : std::span{image_.runs});
     put(ArtifactSection::image_segments, image_.segments);
+    put(ArtifactSection::snapshot, snapshot.facts);
+    put(ArtifactSection::snapshot_memories, snapshot.memory_bytes);
+    put(ArtifactSection::snapshot_globals, snapshot.globals);
+    put(ArtifactSection::snapshot_tables, snapshot.table_sizes);
+    put(ArtifactSection::snapshot_elements, snapshot.elements);
+    put(ArtifactSection::snapshot_dropped, snapshot.dropped);
     put(ArtifactSection::function_code, std::span{code.functions, code.function_count});
     put(ArtifactSection::wasm, decoded.bytes);
     put(ArtifactSection::trap_rows, std::span{code.rows, code.row_count});
     put(ArtifactSection::data, decoded.data);
     put(ArtifactSection::function_names, decoded.function_names);
-    put(ArtifactSection::image, image_.pages);
+    put(ArtifactSection::image, is_snapshot ? snapshot.pages : std::span{image_.pages});
     put(ArtifactSection::code, std::span{code.code, code.code_bytes});
 }
 

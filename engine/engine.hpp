@@ -37,6 +37,11 @@ namespace wrun::engine {
 class Store;
 class Instance;
 class Linker;
+struct SnapshotFacts;
+
+/// An export that is called whenever an instance begins where another one was: in slots of a
+/// template, and of a module from a snapshot. No parameters, no results.
+inline constexpr std::string_view restored_export = "wrun_restored";
 
 // ---- values ----------------------------------------------------------------------------------
 
@@ -304,6 +309,8 @@ public:
     [[nodiscard]] const ModuleOptions& options() const noexcept;
     [[nodiscard]] const CompileStats& stats() const noexcept;
     [[nodiscard]] Engine& engine() const noexcept;
+    /// What its instances begin after, if they begin with a snapshot (engine/artifact_format.hpp).
+    [[nodiscard]] const SnapshotFacts* snapshot() const noexcept;
     /// Whether all functions have their code: always, unless it is compiled lazily.
     [[nodiscard]] bool is_complete() const noexcept;
     /// Compiles what is left, beside whoever else does; from any thread.
@@ -355,7 +362,8 @@ public:
     [[nodiscard]] u64 fuel() const noexcept;
     void set_fuel(u64 fuel) noexcept;
 
-    /// Makes an instance and runs its start function. `trap` is set (and nothing returned) when a
+    /// Makes an instance and runs its start function; with a snapshot it begins there, and
+    /// `wrun_restored` runs instead, if it is exported. `trap` is set (and nothing returned) when a
     /// segment or the start function trapped; what the instance left in other instances' tables and
     /// memories stays, as the specification wants.
     struct Instantiated {

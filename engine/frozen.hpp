@@ -47,6 +47,7 @@ struct FrozenInstance {
     std::vector<u64> dropped_words;
     std::vector<runtime::FuncRecord> records;  // of escaping functions; no context yet
     std::vector<FrozenReference> elem_values;  // of passive segments, one after the other
+    std::optional<FuncIndex> restored;         // runs first in every run
 };
 
 struct Template::State : FrozenInstance {

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/limits.hpp"
 #include "engine/const_expr.hpp"
+#include "engine/frozen.hpp"
 #include "engine/slots.hpp"
 #include "engine/state.hpp"
 #include "runtime/helpers.hpp"
@@ -191,9 +193,13 @@ public:
         const auto own = std::span{decoded_.globals}.subspan(decoded_.imported_global_count);
         state_.own_globals.reserve(own.size());
         for (const Global& global : own) {
-            auto* const cell = reinterpret_cast<u64*>(
-                cells + state_.own_globals.size() * runtime::global_cell_bytes);
-            cell[0] = evaluate(state_, global.init);
+            const std::size_t index = state_.own_globals.size();
+            auto* const cell = reinterpret_cast<u64*>(cells + index * runtime::global_cell_bytes);
+            if (is_snapshot()) {
+                fill_cell(cell, global.type.type, module_.snapshot.globals[index]);
+            } else {
+                cell[0] = evaluate(state_, global.init);
+            }
             state_.own_globals.push_back(
                 {{module_.canonical(global.type.type), global.type.is_mutable}, cell});
             state_.globals.push_back(&state_.own_globals.back());
@@ -201,11 +207,14 @@ public:
     }
     [[nodiscard]] Result<void> make_tables() {
         auto* header = state_.block.at<runtime::TableHeader>(module_.layout.tables);
+        const u64* size = module_.snapshot.table_sizes.data();
         for (const wrun::Table& table :
             std::span{decoded_.tables}.subspan(decoded_.imported_table_count)) {
-            const u64 init = table.init.size() == 0 ? 0 : evaluate(state_, table.init);
+            const bool has_init = table.init.size() != 0 && !is_snapshot();
+            const u64 init = has_init ? evaluate(state_, table.init) : 0;
             TableType type = table.type;
             type.element = module_.canonical(type.element);
+            if (is_snapshot()) type.limits.min = *size++;
             state_.own_tables.push_back(WRUN_TRY(
                 Table::make(type, store_.state().options.table_elements_max, init, header++)));
             state_.tables.push_back(state_.own_tables.back().get());
@@ -215,10 +224,13 @@ public:
     }
     [[nodiscard]] Result<void> make_memories() {
         auto* header = state_.block.at<runtime::MemoryHeader>(module_.layout.memories);
+        const u64* bytes = module_.snapshot.memory_bytes.data();
         for (const wrun::Memory& memory :
             std::span{decoded_.memories}.subspan(decoded_.imported_memory_count)) {
-            state_.own_memories.push_back(WRUN_TRY(Memory::make(memory.type,
-                store_.state().options.memory_bytes_max, header++, module_.memory_layout())));
+            MemoryType type = memory.type;
+            if (is_snapshot()) type.limits.min = *bytes++ / limits::wasm_page_bytes;
+            state_.own_memories.push_back(WRUN_TRY(Memory::make(
+                type, store_.state().options.memory_bytes_max, header++, module_.memory_layout())));
             state_.memories.push_back(state_.own_memories.back().get());
         }
         state_.use_memories();
@@ -235,7 +247,22 @@ public:
         if (const auto trap = run_elem_segments()) return trap;
         if (!module_.start_image) return run_data_segments();
         WRUN_TRY(map_start_image(*module_.start_image));
+        const auto segments = module_.start_image->segments;
+        std::copy(segments.begin(), segments.end(), state_.dropped_words.begin());
         return std::optional<runtime::TrapCode>{};
+    }
+    /// Instead of segments and start function: what they left, and whatever ran after them.
+    [[nodiscard]] Result<void> restore() {
+        const u32* element = module_.snapshot.elements.data();
+        for (const auto& table : state_.own_tables) {
+            table->expect_writes(0, table->size());
+            for (runtime::Reference& place : table->to_write(0, table->size()))
+                place = reference(*element++);
+        }
+        WRUN_TRY(map_start_image(*module_.start_image));
+        const auto dropped = module_.snapshot.dropped;
+        std::copy(dropped.begin(), dropped.end(), state_.dropped_words.begin());
+        return {};
     }
     [[nodiscard]] Result<Outcome> run_start(const CallLimits& limits) {
         if (!decoded_.start) return Outcome{Returned{}};
@@ -275,8 +302,15 @@ private:
             WRUN_TRY(state_.own_memories[run.memory]->map_pages(
                 run.begin, run.bytes, file, image.file_offset + run.offset));
         }
-        std::copy(image.segments.begin(), image.segments.end(), state_.dropped_words.begin());
         return {};
+    }
+    [[nodiscard]] bool is_snapshot() const noexcept { return !module_.snapshot.facts.empty(); }
+    [[nodiscard]] runtime::Reference reference(FrozenReference frozen) const noexcept {
+        return frozen == 0 ? 0 : state_.numbered_reference(frozen - 1);
+    }
+    void fill_cell(u64* cell, ValType type, const StoredCell& stored) const noexcept {
+        cell[0] = type.is_ref() ? reference(static_cast<FrozenReference>(stored.low)) : stored.low;
+        cell[1] = stored.high;
     }
     void place(const Import& import, const Extern& item) {
         const runtime::ContextLayout& layout = module_.layout;
@@ -342,16 +376,16 @@ private:
 
 }  // namespace
 
-Result<Store::Instantiated> Store::instantiate(
-    std::shared_ptr<const Module> module, const Linker& linker, const CallLimits& limits) {
-    if (state_->killed) return Error{ErrorCode::store_killed};
+Result<Store::Instantiated> make_instance(Store& store, std::shared_ptr<const Module> module,
+    const Linker& linker, const CallLimits& limits) {
+    if (store.state().killed) return Error{ErrorCode::store_killed};
     auto owned = std::make_unique<Instance::State>();
     Instance::State& state = *owned;
-    state.store = this;
+    state.store = &store;
     state.module = std::move(module);
     auto instance = std::make_unique<Instance>(std::move(owned));
 
-    Instantiation steps{*this, state};
+    Instantiation steps{store, state};
     WRUN_TRY(steps.make_block());
     WRUN_TRY(steps.resolve_imports(linker));
     fill_context(state, instance.get());
@@ -363,19 +397,36 @@ Result<Store::Instantiated> Store::instantiate(
     steps.make_segments();
 
     // From here on others may refer to it, whatever becomes of it.
-    ++state_->made;
-    Instance* const made = state_->instances.emplace_back(std::move(instance)).get();
+    ++store.state().made;
+    Instance* const made = store.state().instances.emplace_back(std::move(instance)).get();
+    if (state.module->snapshot() != nullptr) {
+        WRUN_TRY(steps.restore());
+        return Store::Instantiated{made, Returned{}};
+    }
     auto code = WRUN_TRY(steps.run_segments());
     // Segments were left half copied then.
     if (!code) code = interruption();
     if (code) {
         Trap trap;
         trap.code = *code;
-        return Instantiated{nullptr, std::move(trap)};
+        return Store::Instantiated{nullptr, std::move(trap)};
     }
     Outcome outcome = WRUN_TRY(steps.run_start(limits));
     const bool is_ready = std::holds_alternative<Returned>(outcome);
-    return Instantiated{is_ready ? made : nullptr, std::move(outcome)};
+    return Store::Instantiated{is_ready ? made : nullptr, std::move(outcome)};
+}
+
+Result<Store::Instantiated> Store::instantiate(
+    std::shared_ptr<const Module> module, const Linker& linker, const CallLimits& limits) {
+    std::optional<FuncIndex> restored;
+    if (module->snapshot() != nullptr) restored = WRUN_TRY(module->state().restored());
+    Instantiated made = WRUN_TRY(make_instance(*this, std::move(module), linker, limits));
+    if (!restored || made.instance == nullptr) return made;
+    FuncRecord room{};
+    FuncRecord* const func = made.instance->state().callable(*restored, room);
+    made.outcome = WRUN_TRY(run_function(*this, *func, {}, limits));
+    if (!std::holds_alternative<Returned>(made.outcome)) made.instance = nullptr;
+    return made;
 }
 
 }  // namespace wrun::engine

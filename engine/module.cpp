@@ -103,6 +103,10 @@ Result<void> Module::complete() const {
     return state_->lazy ? state_->lazy->finish() : Result<void>{};
 }
 
+const SnapshotFacts* Module::snapshot() const noexcept {
+    return state_->snapshot.facts.empty() ? nullptr : state_->snapshot.facts.data();
+}
+
 std::span<const u8> Module::code(FuncIndex func) const noexcept {
     const wrun::Module& module = state_->decoded;
     if (func.value >= module.functions.size() || module.is_import(func)) return {};
@@ -191,6 +195,18 @@ Result<void> Module::State::register_types() {
     for (const u32 id : type_ids)
         stack_arg_slots.push_back(static_cast<u16>(engine->state().types[id].stack_arg_slots));
     return {};
+}
+
+Result<std::optional<FuncIndex>> Module::State::restored() const noexcept {
+    const Export* const found = find_export(restored_export);
+    if (found == nullptr) return std::optional<FuncIndex>{};
+    if (found->kind != ExternKind::func) return Error{ErrorCode::restored_mismatch};
+    const FuncIndex func{found->index};
+    const runtime::CanonicalType& type = engine->state().types[type_id(func)];
+    if (!type.params().empty() || !type.results().empty()) {
+        return Error{ErrorCode::restored_mismatch};
+    }
+    return std::optional{func};
 }
 
 const Export* Module::State::find_export(std::string_view name) const noexcept {

@@ -79,7 +79,9 @@ public:
     [[nodiscard]] Store& store() const noexcept;
     /// Whether it is watched by its writes (PoolOptions::watch).
     [[nodiscard]] bool is_watched() const noexcept;
-    /// A function of the template (Template::find_function).
+    /// A function of the template (Template::find_function). The first call of a run calls
+    /// `wrun_restored` before, under the same limits, if the module exports that; what does not
+    /// return from there is the outcome.
     [[nodiscard]] Result<Outcome> call(FuncIndex func, std::span<const Value> arguments,
         std::vector<Value>& results, const CallLimits& limits = {});
 

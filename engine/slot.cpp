@@ -156,12 +156,23 @@ void Slot::begin(runtime::GuestStack stack, void* host_data) noexcept {
     runtime::Context& context = state().block.context();
     context.results = store.stack.results();
     context.stack_limit = store.stack.limit();
+    is_restored_ = !from().restored.has_value();
     // The host may write before it calls, and then the signal comes.
     if (is_watched() && !runtime::prepare_thread_for_signals().ok()) stop_watching();
     gate_.begin(watched_);
 }
 
 Result<Outcome> Slot::call(FuncIndex func, std::span<const Value> arguments,
+    std::vector<Value>& results, const CallLimits& limits) {
+    if (!is_restored_) {
+        Outcome outcome = WRUN_TRY(call_plain(*from().restored, {}, results, limits));
+        if (!std::holds_alternative<Returned>(outcome)) return outcome;
+        is_restored_ = true;
+    }
+    return call_plain(func, arguments, results, limits);
+}
+
+Result<Outcome> Slot::call_plain(FuncIndex func, std::span<const Value> arguments,
     std::vector<Value>& results, const CallLimits& limits) {
     runtime::FuncRecord record = state().make_record(func);
     return store_->call(&record, arguments, results, limits);

@@ -55,6 +55,8 @@ private:
     [[nodiscard]] Instance::State& state() const noexcept { return instance_->state(); }
     [[nodiscard]] runtime::Reference reference(FrozenReference frozen) const noexcept;
 
+    [[nodiscard]] Result<Outcome> call_plain(FuncIndex func, std::span<const Value> arguments,
+        std::vector<Value>& results, const CallLimits& limits);
     void unbind() noexcept;
     void make_imports();
     void make_records();
@@ -90,7 +92,8 @@ private:
     u32 quiet_runs_ = 0;  // in a row
     u32 quiet_runs_wanted_ = quiet_runs_first;
     u32 growing_runs_ = 0;
-    u64 made_at_bind_ = 0;  // in the store
+    bool is_restored_ = true;  // whether wrun_restored has run in this run, if there is one
+    u64 made_at_bind_ = 0;     // in the store
 };
 
 }  // namespace wrun::engine

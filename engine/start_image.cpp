@@ -18,10 +18,8 @@ constexpr std::size_t runs_max = 8;
 constexpr u64 gap_bytes_min = 64 * 1024;
 
 struct Placed {
-    u64 memory;
-    u64 begin;
+    MemoryRange range;
     std::span<const u8> bytes;
-    [[nodiscard]] u64 end() const noexcept { return begin + bytes.size(); }
 };
 
 /// Active segments in their order; nothing when one of them has no place yet.
@@ -38,25 +36,39 @@ struct Placed {
             return false;
         }
         if (bytes.empty()) continue;
-        placed.push_back({segment.memory.value - module.imported_memory_count, begin, bytes});
+        const u64 memory = segment.memory.value - module.imported_memory_count;
+        placed.push_back({{memory, begin, bytes.size()}, bytes});
     }
     return true;
 }
 
-/// Pages that some segment touches, with gaps below `gap_bytes` closed. Ascending.
-[[nodiscard]] std::vector<ImageRun> runs_of(const std::vector<Placed>& ascending, u64 gap_bytes) {
+/// Pages that some range touches, with gaps below `gap_bytes` closed. Ascending.
+[[nodiscard]] std::vector<ImageRun> runs_of(std::span<const MemoryRange> ascending, u64 gap_bytes) {
     std::vector<ImageRun> runs;
-    for (const Placed& segment : ascending) {
-        const u64 begin = segment.begin / os::page_bytes * os::page_bytes;
-        const u64 end = os::round_up_to_page(segment.end());
-        if (!runs.empty() && runs.back().memory == segment.memory &&
+    for (const MemoryRange& range : ascending) {
+        const u64 begin = range.begin / os::page_bytes * os::page_bytes;
+        const u64 end = os::round_up_to_page(range.end());
+        if (!runs.empty() && runs.back().memory == range.memory &&
             begin <= runs.back().begin + runs.back().bytes + gap_bytes) {
             ImageRun& last = runs.back();
             last.bytes = std::max(last.bytes, end - last.begin);
         } else {
-            runs.push_back({segment.memory, begin, end - begin, 0});
+            runs.push_back({range.memory, begin, end - begin, 0});
         }
     }
+    return runs;
+}
+
+}  // namespace
+
+std::vector<ImageRun> cover(std::span<const MemoryRange> ascending, std::size_t memory_count) {
+    std::vector<ImageRun> runs;
+    u64 gap_bytes = gap_bytes_min;
+    do {
+        runs = runs_of(ascending, gap_bytes);
+        gap_bytes *= 2;
+        // Ranges in many memories never come together.
+    } while (runs.size() > std::max(runs_max, memory_count));
     u64 offset = 0;
     for (ImageRun& run : runs) {
         run.offset = offset;
@@ -65,36 +77,37 @@ struct Placed {
     return runs;
 }
 
-}  // namespace
+u64 total_bytes(std::span<const ImageRun> runs) noexcept {
+    u64 bytes = 0;
+    for (const ImageRun& run : runs)
+        bytes += run.bytes;
+    return bytes;
+}
 
 StartImage make_start_image(const wrun::Module& module) {
     StartImage image;
     std::vector<Placed> placed;
     if (!place_segments(module, placed)) return image;
-    std::vector<Placed> ascending = placed;
-    std::sort(ascending.begin(), ascending.end(), [](const Placed& left, const Placed& right) {
+    std::vector<MemoryRange> ascending;
+    for (const Placed& segment : placed)
+        ascending.push_back(segment.range);
+    const auto before = [](const MemoryRange& left, const MemoryRange& right) {
         return left.memory != right.memory ? left.memory < right.memory : left.begin < right.begin;
-    });
-    u64 gap_bytes = gap_bytes_min;
-    do {
-        image.runs = runs_of(ascending, gap_bytes);
-        gap_bytes *= 2;
-        // Segments in many memories never come together.
-    } while (image.runs.size() > std::max(runs_max, module.memories.size()));
-    u64 bytes = 0;
-    for (const ImageRun& run : image.runs)
-        bytes += run.bytes;
+    };
+    std::sort(ascending.begin(), ascending.end(), before);
+    image.runs = cover(ascending, module.memories.size());
+    const u64 bytes = total_bytes(image.runs);
     if (bytes > 2 * module.bytes.size() + (u64{1} << 20)) return StartImage{};
 
     image.pages.resize(bytes);
     for (const Placed& segment : placed) {
         const auto run = std::find_if(image.runs.begin(), image.runs.end(), [&](const ImageRun& r) {
-            return r.memory == segment.memory && segment.begin - r.begin < r.bytes &&
-                   segment.begin >= r.begin;
+            return r.memory == segment.range.memory && segment.range.begin - r.begin < r.bytes &&
+                   segment.range.begin >= r.begin;
         });
         std::copy(segment.bytes.begin(), segment.bytes.end(),
             image.pages.begin() +
-                static_cast<std::ptrdiff_t>(run->offset + segment.begin - run->begin));
+                static_cast<std::ptrdiff_t>(run->offset + segment.range.begin - run->begin));
     }
     image.segments.resize(runtime::DroppedSet::word_count(module.data.size()));
     runtime::DroppedSet active{image.segments};

@@ -20,6 +20,7 @@
 #include "engine/engine.hpp"
 #include "engine/image.hpp"
 #include "engine/lazy.hpp"
+#include "engine/snapshot.hpp"
 #include "runtime/deadline.hpp"
 #include "runtime/entry.hpp"
 #include "runtime/instance.hpp"
@@ -51,7 +52,7 @@ struct Engine::State {
 };
 
 /// Where an artifact has the pages that the module's own memories begin with, and which data
-/// segments are in them.
+/// segments are in them (of a snapshot that is said elsewhere).
 struct MappedStartImage {
     std::span<const ImageRun> runs;
     std::span<const u64> segments;
@@ -74,6 +75,7 @@ struct Module::State {
     std::unique_ptr<LazyCompiler> lazy;  // absent when all was compiled at once
     std::unique_ptr<Image> image;        // of `lazy`, if there is one
     std::optional<MappedStartImage> start_image;
+    SnapshotView snapshot;       // where instances begin, unless it has no facts
     Items<u32> exports_by_name;  // positions, ordered by name
     Items<u32> item_functions;   // of each element item: a function's number, or `no_function`
     Items<u32> escaping_code;    // of each escaping function: where its code begins; 0 of an import
@@ -91,6 +93,8 @@ struct Module::State {
         return type_ids[decoded.functions[func.value].value];
     }
     [[nodiscard]] const Export* find_export(std::string_view name) const noexcept;
+    /// What is to be called at every start of an instance that begins where another one was.
+    [[nodiscard]] Result<std::optional<FuncIndex>> restored() const noexcept;
     /// Of the memories that the module defines.
     [[nodiscard]] runtime::MemoryLayout memory_layout() const noexcept {
         return options.bounds == Bounds::checked ? runtime::MemoryLayout::dense
@@ -244,6 +248,10 @@ struct Linker::State {
 
 /// The fixed part of a context but the stack, which comes with a run or a store.
 void fill_context(Instance::State& state, Instance* instance) noexcept;
+
+/// Store::instantiate; a snapshot's instance does not learn that it begins anew.
+[[nodiscard]] Result<Store::Instantiated> make_instance(Store& store,
+    std::shared_ptr<const Module> module, const Linker& linker, const CallLimits& limits);
 
 /// What an import of `module` resolves to in `store`; an error names the import by its offset.
 [[nodiscard]] Result<Extern> resolve_import(

@@ -199,11 +199,12 @@ Result<Template::Made> Template::make(
     state->options = options;
     state->imports = WRUN_TRY(freeze_imports(*state->module, linker));
     const auto store = WRUN_TRY(Store::make(state->module->engine(), options.store));
-    auto made = WRUN_TRY(store->instantiate(state->module, linker, options.start));
+    state->restored = WRUN_TRY(state->module->state().restored());
+    auto made = WRUN_TRY(make_instance(*store, state->module, linker, options.start));
     state->options.start = {};  // what it borrows is gone when this returns
     if (made.instance == nullptr) return Made{nullptr, std::move(made.outcome)};
-    if (!options.init.empty()) {
-        const std::optional<Extern> init = made.instance->find_export(options.init);
+    for (const std::string& name : options.init) {
+        const std::optional<Extern> init = made.instance->find_export(name);
         if (!init || init->kind != ExternKind::func) return Error{ErrorCode::no_such_export};
         std::vector<Value> results;
         made.outcome = WRUN_TRY(store->call(init->func, {}, results, options.start));

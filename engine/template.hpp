@@ -18,9 +18,10 @@ struct TemplateOptions {
     CallLimits start = {};
     /// How slots become what they were; the best way there is when not given.
     std::optional<runtime::ResetWay> reset = std::nullopt;
-    /// An export without parameters and results that runs after the start function, before anything
-    /// is frozen. Empty: none.
-    std::string_view init = {};
+    /// Exports without parameters and results that run after the start function, in this order,
+    /// before anything is frozen. A module from a snapshot begins with that instead of its start
+    /// function.
+    std::vector<std::string> init = {};
 };
 
 /// Immutable; shared between threads. Keeps its module alive.
@@ -32,7 +33,7 @@ public:
     };
     /// Imports must be functions of the host: whatever else belongs to one store. What start and
     /// init function leave must be numbers, the module's functions or null: a reference of the
-    /// host's cannot be in two places.
+    /// host's cannot be in two places. Every run calls `wrun_restored` first, if that is exported.
     [[nodiscard]] static Result<Made> make(std::shared_ptr<const Module> module,
         const Linker& linker, const TemplateOptions& options = {});
     ~Template();

@@ -109,7 +109,7 @@ TEST(ArtifactDrawing, OfTheSectionsIsTheTable) {
     using namespace engine;  // the table names types of it
     std::vector<std::string> wanted;
 #define WRUN_SECTION(name, item, place) \
-    wanted.push_back(line("%-15s %4zu  %s", #name, sizeof(item), #place));
+    wanted.push_back(line("%-17s %4zu  %s", #name, sizeof(item), #place));
 #include "engine/artifact_sections.def"
 #undef WRUN_SECTION
     EXPECT_EQ(block("sections"), wanted);

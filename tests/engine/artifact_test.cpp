@@ -3,8 +3,6 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -14,9 +12,8 @@
 #include "base/errors.hpp"
 #include "engine/frozen.hpp"
 #include "engine/state.hpp"
+#include "tests/engine/artifacts.hpp"
 #include "tests/engine/world.hpp"
-#include "tests/support/artifact_sums.hpp"
-#include "tests/support/sanitizers.hpp"
 #include "tests/support/wat.hpp"
 
 namespace wrun::test {
@@ -27,11 +24,6 @@ using engine::ArtifactHeader;
 using engine::ArtifactSection;
 using engine::ModuleOptions;
 using ::testing::HasSubstr;
-
-using Bytes = std::vector<u8>;
-
-/// Sanitizers make all of it slower, and no single byte matters more to them than the next.
-constexpr u32 slowness = has_address_sanitizer ? 16 : 1;
 
 const char* const everything = R"((module $everything
   (type $unary (func (param i32) (result i32)))
@@ -94,21 +86,6 @@ bool gives(const ModuleOptions& made, const ModuleOptions& needed) {
 HostResult twice(Caller&, void*, std::span<u64> slots) {
     slots[0] = static_cast<u32>(slots[0] * 2);
     return HostResult::ok();
-}
-
-os::File memory_file(std::span<const u8> bytes) {
-    os::File file{static_cast<int>(syscall(SYS_memfd_create, "artifact", 0))};
-    EXPECT_TRUE(os::write_at(file.number(), 0, bytes).ok());
-    return file;
-}
-
-Bytes bytes_of(const engine::Module& module) {
-    const ArtifactBytes artifact{module};
-    Bytes bytes(artifact.header().file_bytes);
-    for (const ArtifactBytes::Piece& piece : artifact.pieces())
-        std::copy(piece.bytes.begin(), piece.bytes.end(),
-            bytes.begin() + static_cast<std::ptrdiff_t>(piece.offset));
-    return bytes;
 }
 
 class Artifact : public EngineTest {
@@ -394,17 +371,10 @@ TEST_F(Damage, EveryFlippedBitOfHeaderAndStartIsRefused) {
     const os::File file = memory_file(artifact_);
     const auto digest = Sha256::of(wasm_);
     ASSERT_TRUE(engine::load_own_artifact(*engine, again(file), digest, {}).ok());
-    for (u64 at = 0; at < end; at += slowness) {
-        for (u32 bit = 0; bit < 8; ++bit) {
-            const u8 damaged = static_cast<u8>(artifact_[at] ^ (1u << bit));
-            ASSERT_EQ(pwrite(file.number(), &damaged, 1, static_cast<off_t>(at)), 1);
-            ASSERT_FALSE(engine::load_own_artifact(*engine, again(file), digest, {}).ok())
-                << at << " bit " << bit;
-            ASSERT_FALSE(engine::load_foreign_artifact(*engine, again(file)).ok())
-                << at << " bit " << bit;
-        }
-        ASSERT_EQ(pwrite(file.number(), &artifact_[at], 1, static_cast<off_t>(at)), 1);
-    }
+    flip_each(file, artifact_, {0, end, slowness}, [&] {
+        return !engine::load_own_artifact(*engine, again(file), digest, {}).ok() &&
+               !engine::load_foreign_artifact(*engine, again(file)).ok();
+    });
     ASSERT_TRUE(engine::load_own_artifact(*engine, again(file), digest, {}).ok());
 }
 
@@ -542,7 +512,7 @@ TEST_F(Damage, WhatIsForSomethingElseIsRefused) {
     EXPECT_TRUE(engine::verify_artifact(memory_file(cpu)).ok());
     const Bytes machine = with([](ArtifactHeader& header) { header.machine = 183; });
     EXPECT_EQ(refusal(load_foreign(machine)), ErrorCode::artifact_cpu);
-    const Bytes version = with([](ArtifactHeader& header) { header.version = 2; });
+    const Bytes version = with([](ArtifactHeader& header) { ++header.version; });
     EXPECT_EQ(refusal(load_foreign(version)), ErrorCode::artifact_version);
     const Bytes features = with([](ArtifactHeader& header) {
         header.configuration.features |= 1u << to_underlying(Feature::tail_call);

@@ -453,7 +453,7 @@ const char* const initialised = R"((module (import "host" "note" (func $note (pa
 TEST_F(PoolTest, RunsBeginWhereInitEnded) {
     open();
     TemplateOptions options;
-    options.init = "init";
+    options.init = {"init"};
     const auto of = template_of(initialised, options);
     for (int i = 0; i < 3; ++i) {
         EXPECT_EQ(run_once(of, "sum"), "11215");
@@ -466,7 +466,7 @@ TEST_F(PoolTest, AnInitThatDoesNotReturnFreezesNothing) {
     TemplateOptions options;
     for (const auto& [name, said] : std::initializer_list<std::pair<const char*, const char*>>{
              {"traps", "trap: unreachable"}, {"leaves", "exit 3"}}) {
-        options.init = name;
+        options.init = {name};
         const auto made = freeze(initialised, options);
         ASSERT_TRUE(made.ok()) << name;
         EXPECT_EQ(made.value().made, nullptr);
@@ -475,7 +475,7 @@ TEST_F(PoolTest, AnInitThatDoesNotReturnFreezesNothing) {
     for (const auto& [name, code] : std::initializer_list<std::pair<const char*, ErrorCode>>{
              {"absent", ErrorCode::no_such_export}, {"global", ErrorCode::no_such_export},
              {"takes", ErrorCode::argument_mismatch}}) {
-        options.init = name;
+        options.init = {name};
         const auto made = freeze(initialised, options);
         ASSERT_FALSE(made.ok()) << name;
         EXPECT_EQ(made.error().code, code) << name;
@@ -494,7 +494,7 @@ TEST_F(PoolTest, TemplatesTellWhatBeginsOtherwise) {
             (data $d "d") (func $f) (elem declare func $f) (func (export "init") )" +
                                 init + "))";
         TemplateOptions options;
-        options.init = "init";
+        options.init = {"init"};
         salt = first;
         const auto one = template_of(wat, options);
         salt = second;
