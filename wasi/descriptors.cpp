@@ -86,6 +86,33 @@ Errno DescriptorTable::close(u32 number) noexcept {
     return Errno::success;
 }
 
+namespace {
+
+[[nodiscard]] bool is_same(const Descriptor& one, const Descriptor& other) noexcept {
+    if (!one.is_open() || !other.is_open()) return one.is_open() == other.is_open();
+    if (one.is_borrowed() || other.is_borrowed()) {
+        if (one.number() != other.number()) return false;
+    } else if (!one.preopen || !other.preopen || *one.preopen != *other.preopen) {
+        return false;
+    }
+    return one.type == other.type && one.flags == other.flags && one.read_only == other.read_only &&
+           one.rights_base == other.rights_base && one.rights_inheriting == other.rights_inheriting;
+}
+
+}  // namespace
+
+std::optional<u32> DescriptorTable::find_difference(const DescriptorTable& other) const noexcept {
+    const Descriptor closed;
+    const auto at = [&](const DescriptorTable& table, std::size_t number) -> const Descriptor& {
+        return number < table.rows_.size() ? table.rows_[number] : closed;
+    };
+    const std::size_t count = std::max(rows_.size(), other.rows_.size());
+    for (std::size_t number = 0; number < count; ++number) {
+        if (!is_same(at(*this, number), at(other, number))) return static_cast<u32>(number);
+    }
+    return std::nullopt;
+}
+
 Errno DescriptorTable::renumber(u32 source, u32 target) noexcept {
     Descriptor* const from = WRUN_TRY(get(source));
     Descriptor* const to = WRUN_TRY(get(target));

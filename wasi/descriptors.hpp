@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,9 @@ public:
     [[nodiscard]] Answer<Descriptor*> directory(u32 number, Rights needed) noexcept;
 
     [[nodiscard]] Errno close(u32 number) noexcept;
+    /// The first number that means something else to a guest in `other`: another file of the host's
+    /// is the same where it was granted under the same name.
+    [[nodiscard]] std::optional<u32> find_difference(const DescriptorTable& other) const noexcept;
     /// `target` must be open: it is closed, and `source` gets its number.
     [[nodiscard]] Errno renumber(u32 source, u32 target) noexcept;
 

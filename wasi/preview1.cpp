@@ -57,8 +57,10 @@ struct Bound<function, kind> {
     static HostResult call(Caller& caller, void* env, std::span<u64> slots) {
         State* const state = reinterpret_cast<FindState>(env)(caller.store());
         if (state == nullptr) return HostResult::trapped(runtime::TrapCode::host);
-        if (!state->allowed().has(kind)) [[unlikely]]
+        if (!state->allowed().has(kind)) [[unlikely]] {
+            state->note_refusal(kind);
             return refuse(caller, name_of<function>, kind);
+        }
         Call context{*state, caller.memory()};
         return run(context, slots, std::index_sequence_for<Params...>{});
     }

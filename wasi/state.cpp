@@ -115,21 +115,21 @@ State::Made State::make(const Config& config) {
         return {nullptr, "the environment is too large, or a variable holds a zero byte"};
     if (config.preopens.size() + first_preopen > config.descriptors_max)
         return {nullptr, "more directories are granted than descriptors are allowed"};
-    if (std::string error = state->grant_descriptors(); !error.empty())
+    if (std::string error = state->grant_descriptors(state->descriptors_); !error.empty())
         return {nullptr, std::move(error)};
-    const u64 time = now(CLOCK_MONOTONIC);
-    if (time < config.monotonic_from_ns)
-        state->monotonic_offset_ns_ = config.monotonic_from_ns - time;
     return {std::move(state), {}};
 }
 
-std::string State::grant_descriptors() {
+u64 State::monotonic_ns() const noexcept {
+    return now(CLOCK_MONOTONIC) + monotonic_offset_ns();
+}
+
+std::string State::grant_descriptors(DescriptorTable& table) const {
     for (u32 number = 0; number < config_.stdio.size(); ++number)
-        place_stream(descriptors_, number, config_.stdio[number]);
+        place_stream(table, number, config_.stdio[number]);
     u32 number = first_preopen;
     for (const Preopen& preopen : config_.preopens) {
-        if (std::string error = grant(descriptors_, number++, preopen); !error.empty())
-            return error;
+        if (std::string error = grant(table, number++, preopen); !error.empty()) return error;
     }
     return {};
 }
@@ -145,12 +145,20 @@ Answer<const GenerationId*> State::generation_id() noexcept {
     return &*generation_id_;
 }
 
+std::optional<u32> State::find_changed_descriptor(std::string& why) const {
+    DescriptorTable granted{config_.descriptors_max};
+    why = grant_descriptors(granted);
+    if (!why.empty()) return std::nullopt;
+    return descriptors_.find_difference(granted);
+}
+
 std::string State::reset() {
     generation_id_.reset();
+    refused_.reset();
     if (!is_used_) return {};
     descriptors_ = DescriptorTable{config_.descriptors_max};
     is_used_ = false;
-    return grant_descriptors();
+    return grant_descriptors(descriptors_);
 }
 
 }  // namespace wrun::wasi

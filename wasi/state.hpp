@@ -37,7 +37,8 @@ struct Config {
     /// What the guest may learn at all (wasi/access.hpp); everything else traps.
     AccessSet allowed = AccessSet::all();
     /// The least that the guest's monotonic clock tells, in nanoseconds: what an instance has told
-    /// before it was frozen, perhaps on another machine.
+    /// before it was frozen, perhaps on another machine. It is added to the host's clock, always,
+    /// so that no instance is told less than one that began before, in whichever process.
     u64 monotonic_from_ns = 0;
 };
 
@@ -68,14 +69,25 @@ public:
     [[nodiscard]] const StringList& args() const noexcept { return args_; }
     [[nodiscard]] const StringList& env() const noexcept { return env_; }
     [[nodiscard]] AccessSet allowed() const noexcept { return config_.allowed; }
+    /// The kind of the last access that was refused, if one was.
+    [[nodiscard]] std::optional<Access> refused() const noexcept { return refused_; }
+    void note_refusal(Access kind) noexcept { refused_ = kind; }
     /// What to add to the host's monotonic clock for the guest's.
-    [[nodiscard]] u64 monotonic_offset_ns() const noexcept { return monotonic_offset_ns_; }
+    [[nodiscard]] u64 monotonic_offset_ns() const noexcept { return config_.monotonic_from_ns; }
+    /// Config::monotonic_from_ns, for who learns it later; before the guest runs.
+    void set_monotonic_from(u64 ns) noexcept { config_.monotonic_from_ns = ns; }
+    /// What the guest's monotonic clock tells.
+    [[nodiscard]] u64 monotonic_ns() const noexcept;
     /// Random, made when it is asked for first; an error when the system gives none.
     [[nodiscard]] Answer<const GenerationId*> generation_id() noexcept;
     [[nodiscard]] DescriptorTable& descriptors() noexcept {
         is_used_ = true;
         return descriptors_;
     }
+
+    /// The first descriptor that is not as it was granted: opened, closed or changed since. What
+    /// the config borrows must still be there. An error like reset()'s in `why`.
+    [[nodiscard]] std::optional<u32> find_changed_descriptor(std::string& why) const;
 
     /// Makes the descriptors what they were at first, for the next guest: what was opened is
     /// closed, and what was granted is opened again. Like make(), what is wrong or nothing; then
@@ -85,14 +97,14 @@ public:
 
 private:
     explicit State(const Config& config) : config_{config}, descriptors_{config.descriptors_max} {}
-    [[nodiscard]] std::string grant_descriptors();
+    [[nodiscard]] std::string grant_descriptors(DescriptorTable& table) const;
 
     Config config_;
     StringList args_;
     StringList env_;
     DescriptorTable descriptors_;
-    u64 monotonic_offset_ns_ = 0;
     std::optional<GenerationId> generation_id_;
+    std::optional<Access> refused_;
     bool is_used_ = false;  // the descriptors may not be as they were granted
 };
 
