@@ -1,6 +1,7 @@
 // See grants.hpp.
 #include "cli/grants.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
@@ -53,6 +54,36 @@ std::optional<u64> parse_size(const std::string& word, std::string& why) {
         return std::nullopt;
     }
     return value << shift;
+}
+
+std::optional<wasi::AccessSet> parse_kinds(
+    const std::vector<std::string>& words, std::string& why) {
+    wasi::AccessSet kinds;
+    for (std::string_view rest : words) {
+        while (!rest.empty()) {
+            const std::size_t comma = std::min(rest.find(','), rest.size());
+            const std::string_view word = rest.substr(0, comma);
+            const auto found = std::find_if(wasi::access_kinds.begin(), wasi::access_kinds.end(),
+                [&](wasi::Access kind) { return wasi::name(kind) == word; });
+            if (found == wasi::access_kinds.end()) {
+                why = "'" + printable(word) + "' is none of args, env, clock, random and files";
+                return std::nullopt;
+            }
+            kinds.add(*found);
+            rest.remove_prefix(std::min(comma + 1, rest.size()));
+        }
+    }
+    return kinds;
+}
+
+std::string list_kinds(wasi::AccessSet kinds, std::string_view separator) {
+    std::string text;
+    for (const wasi::Access kind : wasi::access_kinds) {
+        if (!kinds.has(kind)) continue;
+        if (!text.empty()) text += separator;
+        text += wasi::name(kind);
+    }
+    return text;
 }
 
 bool Variables::add(const std::string& word, std::string& why) {

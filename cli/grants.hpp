@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "wasi/state.hpp"
@@ -17,6 +18,11 @@ namespace wrun::cli {
 
 /// Digits with K, M or G (times 1024 each; "KiB" and "KB" mean the same).
 [[nodiscard]] std::optional<u64> parse_size(const std::string& word, std::string& why);
+
+/// What is allowed or refused by name (wasi/access.hpp); each word may hold several, with commas.
+[[nodiscard]] std::optional<wasi::AccessSet> parse_kinds(
+    const std::vector<std::string>& words, std::string& why);
+[[nodiscard]] std::string list_kinds(wasi::AccessSet kinds, std::string_view separator);
 
 /// The guest's environment, each name once; a later value replaces an earlier one in its place.
 class Variables {

@@ -7,7 +7,9 @@
 #include <cstring>
 
 #include "base/errors.hpp"
+#include "cli/artifacts.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/grants.hpp"
 #include "cli/json.hpp"
 #include "cli/load.hpp"
 #include "cli/message.hpp"
@@ -100,6 +102,7 @@ struct Inspection {
     const Module& module;
     Needs needs;
     bool outline_only = false;
+    const engine::ArtifactOutline* artifact = nullptr;  // that the module lies in
 
     /// Custom sections in the order in which they lie, as their names are kept apart from the
     /// others.
@@ -193,9 +196,28 @@ std::string list_features(const Inspection& inspection) {
     return text;
 }
 
+/// The export that ran last before the snapshot was taken.
+std::string_view init_of(const Module& module, const engine::SnapshotFacts& facts) {
+    if (facts.init >= module.exports.size()) return {};
+    return module.text(module.exports[facts.init].field);
+}
+
+std::string list_artifact(const Inspection& inspection) {
+    const engine::ArtifactOutline& artifact = *inspection.artifact;
+    std::string text =
+        "artifact with " + describe_bytes(artifact.code_bytes) + " of machine code\n";
+    if (!artifact.snapshot) return text;
+    const std::string_view init = init_of(inspection.module, *artifact.snapshot);
+    const wasi::AccessSet learned = learned_kinds(*artifact.snapshot);
+    return text + "snapshot: begins after " + (init.empty() ? "its start" : printable(init)) +
+           ", with " + describe_bytes(artifact.snapshot_bytes) + " of memory\n" +
+           (learned.empty() ? "" : "tainted: init could learn " + list_kinds(learned, ", ") + '\n');
+}
+
 std::string as_text(const Inspection& inspection) {
     std::string text = printable(inspection.path, 500) + ": " +
                        describe_bytes(inspection.module.bytes.size()) + '\n' +
+                       (inspection.artifact == nullptr ? "" : list_artifact(inspection)) +
                        list_sections(inspection);
     if (!inspection.outline_only)
         text += list_imports(inspection) + list_exports(inspection) + list_sizes(inspection);
@@ -269,10 +291,26 @@ void write_sizes(JsonWriter& json, const Inspection& inspection) {
     json.key("function_names").value(module.function_names.size());
 }
 
+void write_outline(JsonWriter& json, const Inspection& inspection) {
+    const engine::ArtifactOutline& artifact = *inspection.artifact;
+    json.key("artifact").open('{').key("code_bytes").value(artifact.code_bytes);
+    if (artifact.snapshot) {
+        json.key("snapshot").open('{');
+        json.key("init").value(init_of(inspection.module, *artifact.snapshot));
+        json.key("bytes").value(artifact.snapshot_bytes).key("tainted").open('[');
+        const wasi::AccessSet learned = learned_kinds(*artifact.snapshot);
+        for (const wasi::Access kind : wasi::access_kinds)
+            if (learned.has(kind)) json.value(wasi::name(kind));
+        json.close(']').close('}');
+    }
+    json.close('}');
+}
+
 std::string as_json(const Inspection& inspection) {
     JsonWriter json;
     json.open('{').key("file").value(inspection.path);
     json.key("bytes").value(inspection.module.bytes.size());
+    if (inspection.artifact != nullptr) write_outline(json, inspection);
     write_sections(json, inspection);
     if (!inspection.outline_only) {
         write_externs(json, inspection);
@@ -291,7 +329,16 @@ std::string as_json(const Inspection& inspection) {
 
 int inspect(const InspectOptions& options) {
     std::string why;
-    const std::optional<std::vector<u8>> bytes = load(options.module, why);
+    std::optional<engine::ArtifactOutline> artifact;
+    Result<os::File> file =
+        options.module == "-" ? os::File{} : os::File::open_for_reading(options.module);
+    if (file.ok() && holds_artifact(file.value())) {
+        auto outline = engine::outline_artifact(std::move(file).take());
+        if (!outline.ok()) return fail(describe_artifact_failure(options.module, outline.error()));
+        artifact = std::move(outline).take();
+    }
+    const std::optional<std::vector<u8>> bytes =
+        artifact ? std::move(artifact->wasm) : load(options.module, why);
     if (!bytes) return fail(why);
     Result<Module> module = decode(*bytes, all_features());
     const bool unsupported =
@@ -299,7 +346,8 @@ int inspect(const InspectOptions& options) {
     if (unsupported && module.error().code == ErrorCode::unsupported_feature)
         module = outline(*bytes);
     if (!module.ok()) return fail(describe_failure(options.module, module.error()));
-    const Inspection inspection{options.module, module.value(), find_needs(*bytes), unsupported};
+    const Inspection inspection{options.module, module.value(), find_needs(*bytes), unsupported,
+        artifact ? &*artifact : nullptr};
     const std::string text = options.json ? as_json(inspection) : as_text(inspection);
     if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
         return fail(std::string{"cannot write: "} + std::strerror(errno));

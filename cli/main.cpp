@@ -12,6 +12,7 @@
 #include "cli/objdump.hpp"
 #include "cli/options.hpp"
 #include "cli/run.hpp"
+#include "cli/snapshot.hpp"
 #include "cli/validate.hpp"
 
 namespace wrun::cli {
@@ -25,6 +26,7 @@ int dispatch(const Options& options) {
     if (const auto* const chosen = std::get_if<ObjdumpOptions>(&options)) return objdump(*chosen);
     if (const auto* const chosen = std::get_if<CompileOptions>(&options)) return compile(*chosen);
     if (const auto* const chosen = std::get_if<VerifyOptions>(&options)) return verify(*chosen);
+    if (const auto* const chosen = std::get_if<SnapshotOptions>(&options)) return snapshot(*chosen);
     if (const auto* const chosen = std::get_if<CacheOptions>(&options)) return cache(*chosen);
     return std::get<Finished>(options).exit_code;
 }

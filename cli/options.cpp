@@ -37,6 +37,7 @@ constexpr const char* run_usage =
     "       wrun bench [OPTIONS] MODULE [ARGUMENTS…]\n"
     "       wrun objdump [OPTIONS] MODULE\n"
     "       wrun compile [-o FILE] MODULE\n"
+    "       wrun snapshot [OPTIONS] -o FILE MODULE\n"
     "       wrun verify ARTIFACT…\n"
     "       wrun cache dir|stat|prune [--max SIZE]\n\n"
     "MODULE is a WebAssembly file, or - for standard input. What follows it belongs to the "
@@ -93,6 +94,7 @@ struct RawOptions {
     std::optional<std::string> table;
     std::optional<std::string> timeout;
     std::optional<std::string> fuel;
+    std::vector<std::string> kinds;
 };
 
 void describe_bounds(CLI::App& app, engine::Bounds& bounds) {
@@ -126,11 +128,12 @@ void describe_compilation(CLI::App& app, std::optional<engine::Compilation>& com
         ->type_name("eager|lazy|on-call");
 }
 
-/// What the program is granted and how it is entered, the same for every command that runs one.
-void describe_program(CLI::App& app, RawOptions& raw, RunOptions& options) {
-    const auto each = [](CLI::Option* option, const char* type) {
-        option->type_name(type)->allow_extra_args(false);
-    };
+void each(CLI::Option* option, const char* type) {
+    option->type_name(type)->allow_extra_args(false);
+}
+
+/// What the program is granted.
+void describe_grants(CLI::App& app, RawOptions& raw, RunOptions& options) {
     each(app.add_option("--dir", raw.directories,
              "Grant a directory, under the name GUEST, perhaps read-only"),
         "HOST[::GUEST][:ro]");
@@ -141,15 +144,28 @@ void describe_program(CLI::App& app, RawOptions& raw, RunOptions& options) {
              "Take variables from a file of such lines; --env wins"),
         "FILE");
     app.add_option("--argv0", options.argv0, "Call the program by this name")->type_name("NAME");
-    app.add_option("--invoke", options.invoke,
-           "Call this export with ARGUMENTS, written as its type wants them, and print its results")
-        ->type_name("NAME");
+}
+
+void describe_limits(CLI::App& app, RawOptions& raw, RunOptions& options) {
     app.add_option("--max-memory", raw.memory, "Bytes that each memory may grow to")
         ->type_name("SIZE");
     app.add_option("--max-stack", raw.stack, "Bytes of the program's call stack")
         ->type_name("SIZE");
     app.add_option("--max-table", raw.table, "Elements that each table may grow to")
         ->type_name("COUNT");
+}
+
+void describe_timeout(CLI::App& app, RawOptions& raw, const char* text) {
+    app.add_option("--timeout", raw.timeout, text)->type_name("TIME");
+}
+
+/// What the program is granted and how it is entered, the same for every command that runs one.
+void describe_program(CLI::App& app, RawOptions& raw, RunOptions& options) {
+    describe_grants(app, raw, options);
+    app.add_option("--invoke", options.invoke,
+           "Call this export with ARGUMENTS, written as its type wants them, and print its results")
+        ->type_name("NAME");
+    describe_limits(app, raw, options);
     describe_bounds(app, options.compile.bounds);
     describe_compilation(app, options.compilation);
     describe_epoch(app, options.compile.epoch);
@@ -165,11 +181,14 @@ void describe_run(CLI::App& app, RawOptions& raw, RunOptions& options) {
     describe_program(app, raw, options);
     app.add_flag("--allow-precompiled", options.allow_precompiled,
         "Run MODULE even if it is an artifact, and trust its machine code");
+    each(app.add_option("--allow-tainted", raw.kinds,
+             "Run a snapshot whose init could learn these kinds of things: args, env, clock, "
+             "random, files"),
+        "KIND[,KIND…]");
     app.add_flag("--no-cache", options.no_cache,
         "Neither run what was compiled before nor keep what is compiled now");
-    app.add_option("--timeout", raw.timeout,
-           "Stop the program when it has run so long, as 1.5s or 500ms; compiling does not count")
-        ->type_name("TIME");
+    describe_timeout(app, raw,
+        "Stop the program when it has run so long, as 1.5s or 500ms; compiling does not count");
     app.add_flag("--stats", options.stats, "Print times of each phase and sizes to standard error");
 }
 
@@ -278,6 +297,10 @@ Options parse_run(const std::vector<std::string>& arguments) {
     CLI::App app;
     describe_run(app, raw, options);
     if (const auto finished = read_program(app, arguments, raw, options)) return *finished;
+    std::string why;
+    const auto tainted = parse_kinds(raw.kinds, why);
+    if (!tainted) return wrong_usage("--allow-tainted: " + why);
+    options.allow_tainted = *tainted;
     return options;
 }
 
@@ -363,6 +386,70 @@ Options parse_compile(const std::vector<std::string>& arguments) {
     return options;
 }
 
+constexpr const char* snapshot_usage =
+    "Usage: wrun snapshot [OPTIONS] -o FILE MODULE\n\n"
+    "Runs the function that initialises a module and writes the module, compiled, with all that\n"
+    "the function left in memory: `wrun run --allow-precompiled FILE` begins there.\n";
+
+constexpr const char* snapshot_footer =
+    "Every instance begins with what init has learned, so time, random numbers, environment,\n"
+    "arguments and files are refused to it. --init-allow allows some: args, env, clock, random,\n"
+    "files; the snapshot is then tainted, and `wrun run` wants --allow-tainted. Unless clock or\n"
+    "random is allowed, init runs twice, and must leave the same.\n"
+    "Whenever an instance begins, its export wrun_restored is called first, if it has one.\n\n"
+    "Exit code: 134 when init trapped, 124 when --timeout stopped it; 1 when the module cannot be\n"
+    "loaded, linked or frozen; 2 for wrong usage.\n";
+
+/// What is granted to init without a word that it may see it is a mistake.
+bool take_init_grants(const RawOptions& raw, SnapshotOptions& options, std::string& why) {
+    using wasi::Access;
+    const RunOptions& run = options.run;
+    const std::pair<bool, Access> needed[] = {{!run.directories.empty(), Access::files},
+        {!raw.variables.empty() || !raw.variable_files.empty(), Access::env},
+        {!run.guest_arguments.empty() || run.argv0.has_value(), Access::args}};
+    for (const auto& [is_given, kind] : needed) {
+        if (!is_given || options.learns.has(kind)) continue;
+        const std::string word{wasi::name(kind)};
+        why = "init may not see what it is given (" + word + "): say --init-allow=" + word + " too";
+        return false;
+    }
+    return true;
+}
+
+Options parse_snapshot(const std::vector<std::string>& arguments) {
+    RawOptions raw;
+    SnapshotOptions options;
+    CLI::App app;
+    app.formatter(std::make_shared<HelpText>(snapshot_usage));
+    app.footer(snapshot_footer);
+    app.add_option("MODULE", options.run.module, "A WebAssembly file, or - for standard input")
+        ->type_name("")
+        ->required();
+    app.add_option("-o,--output", options.output, "The file to write")
+        ->type_name("FILE")
+        ->required();
+    app.add_option("--init", options.init,
+           "The export to run; wizer.initialize, wizer-initialize or _initialize unless told")
+        ->type_name("EXPORT");
+    each(app.add_option(
+             "--init-allow", raw.kinds, "Let init learn of these, and taint the snapshot"),
+        "KIND[,KIND…]");
+    describe_grants(app, raw, options.run);
+    each(app.add_option("--arg", options.run.guest_arguments, "Give init an argument"), "WORD");
+    describe_limits(app, raw, options.run);
+    describe_timeout(app, raw, "Stop init when one run of it takes so long, as 1.5s or 500ms");
+    describe_code(app, options.run.compile);
+    if (const auto finished = read(app, arguments)) return *finished;
+    std::string why;
+    const auto learns = parse_kinds(raw.kinds, why);
+    if (!learns) return wrong_usage("--init-allow: " + why);
+    options.learns = *learns;
+    if (!take_limits(raw, options.run, why) || !take_grants(raw, options.run, why) ||
+        !take_init_grants(raw, options, why))
+        return wrong_usage(why);
+    return options;
+}
+
 Options parse_cache(const std::vector<std::string>& arguments) {
     using Action = CacheOptions::Action;
     CacheOptions options;
@@ -435,7 +522,8 @@ Options parse_options(int argc, const char* const* argv) {
     std::vector<std::string> arguments{argv + std::min(argc, 1), argv + argc};
     const std::string command = arguments.empty() ? "" : arguments[0];
     if (command == "run" || command == "bench" || command == "validate" || command == "inspect" ||
-        command == "objdump" || command == "compile" || command == "verify" || command == "cache")
+        command == "objdump" || command == "compile" || command == "verify" ||
+        command == "snapshot" || command == "cache")
         arguments.erase(arguments.begin());
     if (command == "bench") return parse_bench(arguments);
     if (command == "validate") return parse_validate(arguments);
@@ -443,6 +531,7 @@ Options parse_options(int argc, const char* const* argv) {
     if (command == "objdump") return parse_objdump(arguments);
     if (command == "compile") return parse_compile(arguments);
     if (command == "verify") return parse_verify(arguments);
+    if (command == "snapshot") return parse_snapshot(arguments);
     if (command == "cache") return parse_cache(arguments);
     return parse_run(arguments);
 }

@@ -28,6 +28,7 @@ struct RunOptions {
     std::optional<engine::Compilation> compilation;  // the command's own choice unless told
     bool stats = false;
     bool allow_precompiled = false;  // the module may be an artifact
+    wasi::AccessSet allow_tainted;   // of what its init may have learned
     bool no_cache = false;
 };
 
@@ -39,6 +40,13 @@ struct CompileOptions {
 
 struct VerifyOptions {
     std::vector<std::string> artifacts;
+};
+
+struct SnapshotOptions {
+    RunOptions run;  // the module and what its init is granted
+    std::string output;
+    std::optional<std::string> init;
+    wasi::AccessSet learns;  // what init may learn of the world
 };
 
 struct CacheOptions {
@@ -83,7 +91,7 @@ struct Finished {
 };
 
 using Options = std::variant<RunOptions, BenchOptions, ValidateOptions, InspectOptions,
-    ObjdumpOptions, CompileOptions, VerifyOptions, CacheOptions, Finished>;
+    ObjdumpOptions, CompileOptions, VerifyOptions, SnapshotOptions, CacheOptions, Finished>;
 
 [[nodiscard]] Options parse_options(int argc, const char* const* argv);
 

@@ -53,7 +53,8 @@ std::array<int, 3> claim_standard_streams() noexcept {
     return streams;
 }
 
-wasi::State::Made make_state(const RunOptions& options, std::array<int, 3> streams) {
+wasi::State::Made make_state(
+    const RunOptions& options, std::array<int, 3> streams, wasi::AccessSet allowed) {
     wasi::Config config;
     config.args.push_back(options.argv0.value_or(base_name(options.module)));
     // With --invoke the words behind the module are arguments of the function.
@@ -63,6 +64,7 @@ wasi::State::Made make_state(const RunOptions& options, std::array<int, 3> strea
     config.env = options.variables;
     config.preopens = options.directories;
     config.stdio = streams;
+    config.allowed = allowed;
     tell_grants(config);
     return wasi::State::make(config);
 }
@@ -123,10 +125,16 @@ std::optional<Ended> Program::call_if_exported(Store& store, std::string_view na
     return call(store, found->func, {});
 }
 
+std::optional<Ended> Program::initialize(Store& store) {
+    if (module_->snapshot() != nullptr) return std::nullopt;
+    return call_if_exported(store, "_initialize");
+}
+
 std::optional<Ended> Program::enter_command(Store& store) {
     if (instance_->find_export("_start")) return call_if_exported(store, "_start");
-    const bool initializes = instance_->find_export("_initialize").has_value();
-    if (const auto left = call_if_exported(store, "_initialize")) return left;
+    const bool initializes =
+        instance_->find_export("_initialize").has_value() && module_->snapshot() == nullptr;
+    if (const auto left = initialize(store)) return left;
     say(Level::warn, file() + " exports no _start, so " +
                          (initializes ? "only its _initialize was run" : "nothing was run") +
                          "; call one of its functions with --invoke NAME");
@@ -155,7 +163,7 @@ std::optional<Ended> Program::invoke(Store& store, const std::string& name) {
         }
         arguments.push_back(*value);
     }
-    if (const auto left = call_if_exported(store, "_initialize")) return left;
+    if (const auto left = initialize(store)) return left;
     return call(store, found->func, arguments);
 }
 

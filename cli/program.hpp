@@ -25,7 +25,8 @@ struct Ended {
 [[nodiscard]] std::array<int, 3> claim_standard_streams() noexcept;
 
 /// What the guest is granted, or why that cannot be had.
-[[nodiscard]] wasi::State::Made make_state(const RunOptions& options, std::array<int, 3> streams);
+[[nodiscard]] wasi::State::Made make_state(const RunOptions& options, std::array<int, 3> streams,
+    wasi::AccessSet allowed = wasi::AccessSet::all());
 
 [[nodiscard]] engine::StoreOptions store_options(const RunOptions& options, wasi::State& state);
 
@@ -50,6 +51,8 @@ private:
     [[nodiscard]] std::optional<Ended> ended(const engine::Outcome& outcome) const;
     [[nodiscard]] std::optional<Ended> call(
         engine::Store& store, runtime::FuncRecord* func, std::span<const engine::Value> arguments);
+    /// What a reactor wants called before all else, unless it began after that.
+    [[nodiscard]] std::optional<Ended> initialize(engine::Store& store);
     [[nodiscard]] std::optional<Ended> call_if_exported(
         engine::Store& store, std::string_view name);
 

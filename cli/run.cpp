@@ -12,6 +12,7 @@
 #include "cli/artifacts.hpp"
 #include "cli/cache.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/grants.hpp"
 #include "cli/load.hpp"
 #include "cli/message.hpp"
 #include "cli/program.hpp"
@@ -57,6 +58,7 @@ private:
 
     [[nodiscard]] std::optional<int> load_module(engine::Engine& engine);
     [[nodiscard]] std::optional<int> load_precompiled(engine::Engine& engine, os::File file);
+    [[nodiscard]] std::optional<int> refuse_tainted() const;
     [[nodiscard]] std::optional<int> load_by_cache(
         engine::Engine& engine, const os::File& file, const CachePtr& cache);
     [[nodiscard]] std::optional<int> compile(engine::Engine& engine, std::vector<u8> bytes);
@@ -102,14 +104,28 @@ std::optional<int> Run::load_precompiled(engine::Engine& engine, os::File file) 
     const bool is_checked = cache && cache->noted(before.value()) == digest.value();
     const auto load = is_checked ? engine::load_checked_artifact : engine::load_foreign_artifact;
     auto module = load(engine, file.copy(), options_.compile);
-    if (!module.ok()) return fail(module.error());
+    if (!module.ok()) return cli::fail(describe_artifact_failure(options_.module, module.error()));
     module_ = std::move(module).take();
     // What was checked is what the file holds, if it did not change meanwhile.
     const auto after = os::status_of(file.number());
     if (cache && !is_checked && after.ok() && after.value() == before.value())
         note(*cache, after.value(), digest.value());
     phases_.read_ns = watch_.lap();
-    return std::nullopt;
+    return refuse_tainted();
+}
+
+/// What a snapshot's init has learned is the same wherever the snapshot runs, and no secret.
+std::optional<int> Run::refuse_tainted() const {
+    const engine::SnapshotFacts* const facts = module_->snapshot();
+    if (facts == nullptr) return std::nullopt;
+    const wasi::AccessSet learned = learned_kinds(*facts);
+    if (learned.without(options_.allow_tainted).empty()) return std::nullopt;
+    return cli::fail(printable(options_.module, 500) +
+                     ": this snapshot is tainted: its init could learn " +
+                     list_kinds(learned, ", ") +
+                     ", and what it did learn is the same in every instance (seeds, keys, times, "
+                     "one host's settings).\nIf that is what you want, say --allow-tainted=" +
+                     list_kinds(learned, ","));
 }
 
 void Run::note(
@@ -234,6 +250,8 @@ int Run::operator()(std::array<int, 3> streams) {
 
     if (const std::optional<int> failed = load_module(*engine_)) return *failed;
     static_cast<void>(watch_.lap());
+    if (const engine::SnapshotFacts* const facts = module_->snapshot())
+        granted.state->set_monotonic_from(facts->monotonic_ns);
 
     Result<std::unique_ptr<Store>> store =
         Store::make(*engine_, store_options(options_, *granted.state));

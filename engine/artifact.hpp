@@ -110,5 +110,16 @@ private:
 
 /// Checks likewise, for whatever CPU it was made, and does not load it.
 [[nodiscard]] Result<void> verify_artifact(os::File file);
+/// The section that an error of these says is damaged; empty when it does not say.
+[[nodiscard]] std::string_view damaged_section(Error error) noexcept;
+
+/// What an artifact says that it holds, for people; of it only the start has been checked.
+struct ArtifactOutline {
+    std::vector<u8> wasm;
+    u64 code_bytes = 0;
+    std::optional<SnapshotFacts> snapshot;
+    u64 snapshot_bytes = 0;  // of memories
+};
+[[nodiscard]] Result<ArtifactOutline> outline_artifact(os::File file);
 
 }  // namespace wrun::engine

@@ -72,6 +72,15 @@ public:
     [[nodiscard]] ArtifactIdentity identity() const noexcept {
         return {header().build_id, header().cpu_features, header().configuration};
     }
+    /// Damage of what sections hold; the error's detail is the section's number and one.
+    [[nodiscard]] Result<void> check_sections() const noexcept {
+        for (u32 i = 0; i < artifact_section_count; ++i) {
+            const StoredSection& stored = header().sections[i];
+            if (checksum(bytes().subspan(stored.offset, stored.bytes)) != stored.sum)
+                return Error{ErrorCode::artifact_damaged, static_cast<u16>(i + 1)};
+        }
+        return {};
+    }
     /// Damage of what a start reads.
     [[nodiscard]] Result<void> check_start() const noexcept {
         const auto checked =
@@ -260,6 +269,7 @@ void show_module(const MappedArtifact& artifact, wrun::Module& module) {
 /// Writes the artifact anew, from its module's bytes and its code, and compares.
 [[nodiscard]] Result<void> check_whole(MappedArtifact& artifact) {
     WRUN_TRY(check_build(artifact));
+    WRUN_TRY(artifact.check_sections());
     WRUN_TRY(artifact.check_start());
     const auto wasm = artifact.bytes(ArtifactSection::wasm);
     const auto features = FeatureSet::from_bits(artifact.header().configuration.features);
@@ -344,6 +354,30 @@ Result<Sha256Digest> claimed_wasm_digest(const os::File& file) noexcept {
 Result<void> verify_artifact(os::File file) {
     MappedArtifact artifact = WRUN_TRY(MappedArtifact::map(std::move(file)));
     return check_whole(artifact);
+}
+
+std::string_view damaged_section(Error error) noexcept {
+    constexpr std::array<std::string_view, artifact_section_count> names = {
+#define WRUN_SECTION(name, item, place) #name,
+#include "engine/artifact_sections.def"
+#undef WRUN_SECTION
+    };
+    const bool says = error.code == ErrorCode::artifact_damaged && error.detail != 0;
+    return says && error.detail <= names.size() ? names[error.detail - 1u] : std::string_view{};
+}
+
+Result<ArtifactOutline> outline_artifact(os::File file) {
+    MappedArtifact artifact = WRUN_TRY(MappedArtifact::map(std::move(file)));
+    WRUN_TRY(check_build(artifact));
+    WRUN_TRY(artifact.check_start());
+    const auto wasm = artifact.bytes(ArtifactSection::wasm);
+    const SnapshotView snapshot = artifact.snapshot();
+    ArtifactOutline outline;
+    outline.wasm.assign(wasm.begin(), wasm.end());
+    outline.code_bytes = artifact.bytes(ArtifactSection::code).size();
+    if (!snapshot.facts.empty()) outline.snapshot = snapshot.facts.front();
+    outline.snapshot_bytes = snapshot.pages.size();
+    return outline;
 }
 
 }  // namespace wrun::engine
