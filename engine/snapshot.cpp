@@ -136,7 +136,7 @@ private:
             last = &run;
             offset += run.bytes;
         }
-        return offset == snapshot_.pages.size();
+        return offset == snapshot_.pages.size();  // which alone could wrap
     }
     [[nodiscard]] bool are_globals_sound() const noexcept {
         if (snapshot_.globals.size() != module_.globals.size()) return false;

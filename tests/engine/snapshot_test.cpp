@@ -45,7 +45,7 @@ const char* const everything = R"((module $everything
     (call $note (i32.const 2))
     (i32.store (i32.const 100) (i32.const 123))
     (drop (memory.grow (i32.const 30)))
-    (i32.store (i32.const 2097148) (i32.const 456))
+    (i32.store (i32.const 2097148) (i32.const 456)) (i32.store (i32.const 2090000) (i32.const 1))
     (i32.store (i32.const 1200000) (i32.const 789))
     (global.set $small (i32.const -5)) (global.set $large (i64.const -6))
     (global.set $half (f32.const 1.25)) (global.set $whole (f64.const -2.5))
@@ -411,6 +411,10 @@ TEST_F(SnapshotDamage, OfRunsIsRefused) {
     EXPECT_EQ(run(0, &ImageRun::begin, 4096), ErrorCode::ok) << "elsewhere is still inside";
     EXPECT_EQ(run(0, &ImageRun::begin, 1), refused);
     EXPECT_EQ(run(0, &ImageRun::begin, 32 << 16), refused);
+    EXPECT_EQ(run(2, &ImageRun::begin, 32 << 16), refused) << "behind the memory's end";
+    EXPECT_EQ(run(2, &ImageRun::begin, (32 << 16) - 4096), refused) << "half of it is";
+    EXPECT_EQ(run(2, &ImageRun::begin, (32 << 16) - 12288), ErrorCode::ok);
+    EXPECT_EQ(run(2, &ImageRun::bytes, 4096), refused) << "a page is left over";
     EXPECT_EQ(run(0, &ImageRun::begin, ~u64{4095}), refused);
     EXPECT_EQ(run(1, &ImageRun::begin, 0), refused) << "over another one";
     EXPECT_EQ(run(0, &ImageRun::begin, 1'499'136), refused) << "behind the next";
@@ -420,6 +424,13 @@ TEST_F(SnapshotDamage, OfRunsIsRefused) {
     EXPECT_EQ(run(0, &ImageRun::bytes, 8192), refused) << "offsets do not follow";
     EXPECT_EQ(run(0, &ImageRun::offset, 4096), refused);
     EXPECT_EQ(run(2, &ImageRun::bytes, u64{1} << 40), refused);
+    EXPECT_EQ(with<ImageRun>(ArtifactSection::image_runs, 2,
+                  [](ImageRun& item) {
+                      item.begin -= 4096;
+                      item.bytes += 4096;
+                  }),
+        refused)
+        << "more than the section has";
     EXPECT_EQ(run(2, &ImageRun::offset, ~u64{4095}), refused);
 }
 

@@ -3,7 +3,7 @@
 usage: run.py [--area AREA] [--all] [--only TEXT] [--checker] [--scratch DIR]
                                      plant, build, run; a table on standard output
        run.py --check                                             only see that every edit still applies
-  --area     only faults of this area: codegen, slots, deadlines or lazy
+  --area     only faults of this area: codegen, slots, deadlines, lazy or snapshots
   --all      run every instrument on each fault, not the cheapest ones until one catches it
   --checker  build with assertions, so that the state checker of the code generator takes part
   --only     faults whose name contains this
@@ -21,7 +21,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 AREAS = {"codegen": ["wrun-spec", "wrun-differ", "matrix"], "slots": ["runtime_test", "engine_test"],
          "deadlines": ["runtime_test", "engine_test", "wasi_test"],
-         "lazy": ["wrun-spec", "runtime_test", "engine_test"]}  # what is built
+         "lazy": ["wrun-spec", "runtime_test", "engine_test"],
+         "snapshots": ["engine_test", "wasi_test", "wrun_cli"]}  # what is built
 HOMES = "0,1,2,3,8,16"
 # Cheapest first; each is a ctest of its own too, the last one as `matrix`.
 INSTRUMENTS = {"codegen": [
@@ -48,8 +49,12 @@ INSTRUMENTS = {"codegen": [
     ("suite, on call", ["wrun-spec", "--set", "wasm-v2", "--compilation", "on-call"]),
     ("lazy", ["engine_test", "--gtest_brief=1", "--gtest_filter=Lazy.*"]),
     ("lazy, threads", ["engine_test", "--gtest_brief=1", "--gtest_filter=*LazyThreads*"]),
+], "snapshots": [
+    ("snapshots", ["engine_test", "--gtest_brief=1", "--gtest_filter=Snapshot*:ArtifactDrawing*"]),
+    ("clones", ["wasi_test", "--gtest_brief=1", "--gtest_filter=Clone*:Descriptors*:AccessSets*:Preview1*"]),
+    ("command", ["wrun", "{snapshot_test}"]),
 ]}
-SECONDS_MAX = {"codegen": 900, "slots": 900, "deadlines": 120, "lazy": 200}  # what is not stopped does not end
+SECONDS_MAX = {"codegen": 900, "slots": 900, "deadlines": 120, "lazy": 200, "snapshots": 200}  # what is not stopped does not end
 # The one file that most faults compile anew, and that takes longest.
 UNOPTIMISED = b'set_source_files_properties(x64/instantiate.cpp PROPERTIES COMPILE_OPTIONS "-O0;-g0")\n'
 
@@ -126,6 +131,8 @@ class Scratch:
         words = [os.path.join(self.build, "bin", words[0]), *words[1:]]
         if words[-1] == "{scripts}":
             words[-1:] = [os.path.join(scripts, name) for name in sorted(os.listdir(scripts))]
+        if words[-1] == "{snapshot_test}":
+            words = [sys.executable, os.path.join(self.tree, "tests", "cli", "snapshot_test.py"), words[0]]
         try:
             done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=SECONDS_MAX[area])
         except subprocess.TimeoutExpired:
@@ -137,7 +144,7 @@ class Scratch:
         said = (done.stderr + done.stdout).split("\n")
         broken = [line for line in said if "internal error" in line]
         telling = [line for line in said if any(word in line for word in
-                                                       ("differ", "expected", "fail", "#", "died", "Which is"))
+                                                       ("differ", "expected", "fail", "#", "died", "Which is", "FAIL"))
                    and " 0 failed" not in line]
         return (broken or telling or said)[0].strip()[:160] or f"exit code {done.returncode}"
 

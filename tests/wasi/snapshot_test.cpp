@@ -134,8 +134,11 @@ class DescriptorsTest : public testing::Test {
 protected:
     DescriptorsTest() {
         folder.write("file", "text");
+        open_guest();
+    }
+    void open_guest() {
         Config config = Guest::with_folder(folder, false);
-        config.stdio = {null.number(), null.number(), -1};
+        config.stdio = {null.number(), null.number(), null.number()};
         guest.emplace(config);
     }
     std::optional<u32> changed() {
@@ -163,13 +166,15 @@ TEST_F(DescriptorsTest, ThatWereClosedAreSeen) {
 }
 
 TEST_F(DescriptorsTest, ThatWereReplacedAreSeen) {
-    for (const u32 target : {0u, 3u}) {
-        Config config = Guest::with_folder(folder, false);
-        config.stdio = {null.number(), null.number(), -1};
-        guest.emplace(config);
-        const u32 file = guest->open("file");
-        EXPECT_EQ((*guest)(areas::fd_renumber, file, target), Errno::success);
-        EXPECT_EQ(changed(), target);
+    // Even by what may as much.
+    Guest::Open how;
+    how.base = rights::of_directory;
+    how.inheriting = rights::all;
+    for (const auto& [name, target] : {std::pair{"file", 0u}, {"file", 3u}, {".", 3u}}) {
+        open_guest();
+        const u32 opened = guest->open(name, target == 3 && *name == '.' ? how : Guest::Open{});
+        EXPECT_EQ((*guest)(areas::fd_renumber, opened, target), Errno::success);
+        EXPECT_EQ(changed(), target) << name;
     }
 }
 
