@@ -146,7 +146,7 @@ void describe_grants(CLI::App& app, RawOptions& raw, RunOptions& options) {
     app.add_option("--argv0", options.argv0, "Call the program by this name")->type_name("NAME");
 }
 
-void describe_limits(CLI::App& app, RawOptions& raw, RunOptions& options) {
+void describe_limits(CLI::App& app, RawOptions& raw) {
     app.add_option("--max-memory", raw.memory, "Bytes that each memory may grow to")
         ->type_name("SIZE");
     app.add_option("--max-stack", raw.stack, "Bytes of the program's call stack")
@@ -165,7 +165,7 @@ void describe_program(CLI::App& app, RawOptions& raw, RunOptions& options) {
     app.add_option("--invoke", options.invoke,
            "Call this export with ARGUMENTS, written as its type wants them, and print its results")
         ->type_name("NAME");
-    describe_limits(app, raw, options);
+    describe_limits(app, raw);
     describe_bounds(app, options.compile.bounds);
     describe_compilation(app, options.compilation);
     describe_epoch(app, options.compile.epoch);

@@ -126,9 +126,8 @@ bool Snapshotting::has_returned(const engine::Outcome& outcome, const wasi::Stat
     const auto* const trap = std::get_if<engine::Trap>(&outcome);
     if (trap == nullptr) return true;
     const bool is_late = trap->code == runtime::TrapCode::deadline;
-    std::string text =
-        (is_late ? "its init was stopped by --timeout: " : "its init trapped: ") +
-        describe_trap(*trap);
+    std::string text = (is_late ? "its init was stopped by --timeout: " : "its init trapped: ") +
+                       describe_trap(*trap);
     if (const auto kind = state.refused()) {
         const std::string word{wasi::name(*kind)};
         text += "\nIf every instance may begin with the same answer, say --init-allow=" + word +

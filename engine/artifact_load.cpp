@@ -284,9 +284,8 @@ void show_module(const MappedArtifact& artifact, wrun::Module& module) {
     const Items<u32> exports = exports_by_name(decoded.value());
     const Items<u32> functions = item_functions(decoded.value());
     const Items<u32> places = escaping_code(decoded.value(), code);
-    const ArtifactBytes wanted{ArtifactContent{
-        decoded.value(), layout.value(), code, exports, functions, places, artifact.identity(),
-        snapshot}};
+    const ArtifactBytes wanted{ArtifactContent{decoded.value(), layout.value(), code, exports,
+        functions, places, artifact.identity(), snapshot}};
     for (const ArtifactBytes::Piece& piece : wanted.pieces()) {
         const auto bytes = artifact.bytes();
         if (piece.offset > bytes.size() || piece.bytes.size() > bytes.size() - piece.offset ||

@@ -8,12 +8,8 @@
 #include <wasm3.h>
 
 static m3ApiRawFunction(fd_write) {
-    m3ApiReturnType(uint32_t)
-    m3ApiGetArg(uint32_t, file)
-    m3ApiGetArgMem(const uint32_t*, pieces)
-    m3ApiGetArg(uint32_t, count)
-    m3ApiGetArgMem(uint32_t*, written)
-    *written = 0;
+    m3ApiReturnType(uint32_t) m3ApiGetArg(uint32_t, file) m3ApiGetArgMem(const uint32_t*, pieces)
+        m3ApiGetArg(uint32_t, count) m3ApiGetArgMem(uint32_t*, written)* written = 0;
     for (uint32_t i = 0; i < count; ++i) {
         const void* const bytes = m3ApiOffsetToPtr(pieces[2 * i]);
         m3ApiCheckMem(bytes, pieces[2 * i + 1]);

@@ -54,7 +54,8 @@ INSTRUMENTS = {"codegen": [
     ("clones", ["wasi_test", "--gtest_brief=1", "--gtest_filter=Clone*:Descriptors*:AccessSets*:Preview1*"]),
     ("command", ["wrun", "{snapshot_test}"]),
 ]}
-SECONDS_MAX = {"codegen": 900, "slots": 900, "deadlines": 120, "lazy": 200, "snapshots": 200}  # what is not stopped does not end
+SECONDS_MAX = {"codegen": 900, "slots": 900, "deadlines": 120, "lazy": 200,
+               "snapshots": 200}  # what is not stopped does not end
 # The one file that most faults compile anew, and that takes longest.
 UNOPTIMISED = b'set_source_files_properties(x64/instantiate.cpp PROPERTIES COMPILE_OPTIONS "-O0;-g0")\n'
 
