@@ -436,7 +436,7 @@ Options parse_snapshot(const std::vector<std::string>& arguments) {
         "KIND[,KIND…]");
     describe_grants(app, raw, options.run);
     each(app.add_option("--arg", options.run.guest_arguments, "Give init an argument"), "WORD");
-    describe_limits(app, raw, options.run);
+    describe_limits(app, raw);
     describe_timeout(app, raw, "Stop init when one run of it takes so long, as 1.5s or 500ms");
     describe_code(app, options.run.compile);
     if (const auto finished = read(app, arguments)) return *finished;

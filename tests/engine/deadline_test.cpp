@@ -365,7 +365,7 @@ TEST_F(Deadline, StartFunctionsHaveOneToo) {
 
     const auto with_init = compile(R"((module (func (export "init") (loop $l (br $l)))))").take();
     options.start = CallLimits::within(5 * ms);
-    options.init = "init";
+    options.init = {"init"};
     EXPECT_EQ(text(Template::make(with_init, linker, options).take().outcome), stopped);
 }
 
