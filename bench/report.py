@@ -241,6 +241,22 @@ def replace_tables(text, made, page="docs/performance.md"):
     return text
 
 
+def read_figures(root, data):
+    with open(os.path.join(root, data)) as file:
+        return json.load(file)
+
+
+def write_page(root, data, page, results, made):
+    """The figures as JSON and the tables made of them into their page, both below root."""
+    with open(os.path.join(root, data), "w") as file:
+        json.dump(results, file, indent=1, ensure_ascii=False)
+        file.write("\n")
+    with open(os.path.join(root, page)) as file:
+        text = replace_tables(file.read(), made, page)
+    with open(os.path.join(root, page), "w") as file:
+        file.write(text)
+
+
 def write(results, root, folder):
     """Into docs/ of the tree, or, without one, all into the folder."""
     target = os.path.join(root, "docs/performance") if root else folder

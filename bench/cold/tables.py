@@ -1,7 +1,5 @@
 """From figures of cold_bench to docs/performance/cold.json, the tables of docs/cold-start.md and the marks. A cell is
 the median over all rounds: of their medians, of their 99th percentiles."""
-import json
-import os
 import statistics
 
 import report
@@ -206,21 +204,9 @@ def live(results):
     return lines + ["| " + " | ".join(["first start and call, µs, p50 / p99", *shown]) + " |"]
 
 
-def paths(root):
-    return os.path.join(root, "docs/performance/cold.json"), os.path.join(root, "docs/cold-start.md")
-
-
 def read(root):
-    with open(paths(root)[0]) as file:
-        return json.load(file)
+    return report.read_figures(root, "docs/performance/cold.json")
 
 
 def write(results, root):
-    data, page = paths(root)
-    with open(data, "w") as file:
-        json.dump(results, file, indent=1, ensure_ascii=False)
-        file.write("\n")
-    with open(page) as file:
-        text = report.replace_tables(file.read(), tables(results), "docs/cold-start.md")
-    with open(page, "w") as file:
-        file.write(text)
+    report.write_page(root, "docs/performance/cold.json", "docs/cold-start.md", results, tables(results))

@@ -1,6 +1,5 @@
 """From figures of start_bench and spawn_bench to docs/performance/start.json, the tables of docs/start.md and the
 marks. A cell is the median over all rounds: of their medians, of their 99th percentiles."""
-import json
 import os
 import sys
 
@@ -90,21 +89,9 @@ def tables(results):
         if at(cell, "first_output", "count") else None)
 
 
-def paths(root):
-    return os.path.join(root, "docs/performance/start.json"), os.path.join(root, "docs/start.md")
-
-
 def read(root):
-    with open(paths(root)[0]) as file:
-        return json.load(file)
+    return report.read_figures(root, "docs/performance/start.json")
 
 
 def write(results, root):
-    data, page = paths(root)
-    with open(data, "w") as file:
-        json.dump(results, file, indent=1, ensure_ascii=False)
-        file.write("\n")
-    with open(page) as file:
-        text = report.replace_tables(file.read(), tables(results), "docs/start.md")
-    with open(page, "w") as file:
-        file.write(text)
+    report.write_page(root, "docs/performance/start.json", "docs/start.md", results, tables(results))
