@@ -65,6 +65,48 @@ wrun_stubs_begin:
     .set frame_record, -56
     .set frame_bytes, 64
 
+// Registers of the calling convention: to a HostCallArea at rsp; from whatever holds them likewise.
+    .macro save_arguments
+    movaps [rsp], xmm4
+    movaps [rsp + 16], xmm5
+    movaps [rsp + 32], xmm6
+    movaps [rsp + 48], xmm7
+    movaps [rsp + 64], xmm8
+    movaps [rsp + 80], xmm9
+    movaps [rsp + 96], xmm10
+    movaps [rsp + 112], xmm11
+    mov [rsp + area_integers], rdi
+    mov [rsp + area_integers + 8], rsi
+    mov [rsp + area_integers + 16], r8
+    mov [rsp + area_integers + 24], r9
+    mov [rsp + area_integers + 32], r10
+    mov [rsp + area_integers + 40], rdx
+    .endm
+    .macro load_arguments from, integers
+    movaps xmm4, [\from]
+    movaps xmm5, [\from + 16]
+    movaps xmm6, [\from + 32]
+    movaps xmm7, [\from + 48]
+    movaps xmm8, [\from + 64]
+    movaps xmm9, [\from + 80]
+    movaps xmm10, [\from + 96]
+    movaps xmm11, [\from + 112]
+    mov rdi, [\from + \integers]
+    mov rsi, [\from + \integers + 8]
+    mov r8, [\from + \integers + 16]
+    mov r9, [\from + \integers + 24]
+    mov r10, [\from + \integers + 32]
+    mov rdx, [\from + \integers + 40]
+    .endm
+// Where the guest is, in the entry record in r11: the frame is rbp's.
+    .macro note_guest
+    mov rcx, [rbp]
+    mov [r11 + entry_guest_rbp], rcx
+    mov rcx, [rbp + 8]
+    mov [r11 + entry_guest_pc], rcx
+    mov [r11 + entry_guest_rsp], rsp
+    .endm
+
     .globl wrun_enter
     .hidden wrun_enter
     .type wrun_enter, @function
@@ -105,20 +147,7 @@ wrun_enter:
 1:  push qword ptr [rdx + rcx*8 - 8]
     dec rcx
     jnz 1b
-2:  movaps xmm4, [rax]
-    movaps xmm5, [rax + 16]
-    movaps xmm6, [rax + 32]
-    movaps xmm7, [rax + 48]
-    movaps xmm8, [rax + 64]
-    movaps xmm9, [rax + 80]
-    movaps xmm10, [rax + 96]
-    movaps xmm11, [rax + 112]
-    mov rdi, [rax + arguments_integers]
-    mov rsi, [rax + arguments_integers + 8]
-    mov r8, [rax + arguments_integers + 16]
-    mov r9, [rax + arguments_integers + 24]
-    mov r10, [rax + arguments_integers + 32]
-    mov rdx, [rax + arguments_integers + 40]
+2:  load_arguments rax, arguments_integers
     call r11
     mov rcx, [rbp + frame_arguments]
     mov [rcx + arguments_integer_result], rax
@@ -211,28 +240,11 @@ wrun_switch_call:
     sub rsp, 200
     and rsp, -16
     mov [rbp - 16], rsp
-    movaps [rsp], xmm4
-    movaps [rsp + 16], xmm5
-    movaps [rsp + 32], xmm6
-    movaps [rsp + 48], xmm7
-    movaps [rsp + 64], xmm8
-    movaps [rsp + 80], xmm9
-    movaps [rsp + 96], xmm10
-    movaps [rsp + 112], xmm11
-    mov [rsp + area_integers], rdi
-    mov [rsp + area_integers + 8], rsi
-    mov [rsp + area_integers + 16], r8
-    mov [rsp + area_integers + 24], r9
-    mov [rsp + area_integers + 32], r10
-    mov [rsp + area_integers + 40], rdx
+    save_arguments
     mov r11, [rip + wrun_entry@gottpoff]
     mov r11, fs:[r11]
     mov [rbp - 24], r11
-    mov rcx, [rbp]
-    mov [r11 + entry_guest_rbp], rcx
-    mov rcx, [rbp + 8]
-    mov [r11 + entry_guest_pc], rcx
-    mov [r11 + entry_guest_rsp], rsp
+    note_guest
     // Loading MXCSR is slow and the host's control bits are nearly always the guest's.
     mov ecx, [r11 + entry_mxcsr]
     xor ecx, guest_mxcsr_bits
@@ -296,11 +308,7 @@ wrun_helper_call:
     mov r11, [rip + wrun_entry@gottpoff]
     mov r11, fs:[r11]
     push r11
-    mov rcx, [rbp]
-    mov [r11 + entry_guest_rbp], rcx
-    mov rcx, [rbp + 8]
-    mov [r11 + entry_guest_pc], rcx
-    mov [r11 + entry_guest_rsp], rsp
+    note_guest
     mov rdx, rsi
     mov rsi, rdi
     mov rdi, r14
@@ -354,30 +362,13 @@ wrun_lazy_call:
     sub rsp, 16 + area_bytes
     and rsp, -16
     mov [rbp - 16], rsp
-    movaps [rsp], xmm4
-    movaps [rsp + 16], xmm5
-    movaps [rsp + 32], xmm6
-    movaps [rsp + 48], xmm7
-    movaps [rsp + 64], xmm8
-    movaps [rsp + 80], xmm9
-    movaps [rsp + 96], xmm10
-    movaps [rsp + 112], xmm11
-    mov [rsp + area_integers], rdi
-    mov [rsp + area_integers + 8], rsi
-    mov [rsp + area_integers + 16], r8
-    mov [rsp + area_integers + 24], r9
-    mov [rsp + area_integers + 32], r10
-    mov [rsp + area_integers + 40], rdx
+    save_arguments
     mov rdi, r14
     mov rsi, r11
     mov r11, [rip + wrun_entry@gottpoff]
     mov r11, fs:[r11]
     mov [rbp - 8], r11
-    mov rcx, [rbp]
-    mov [r11 + entry_guest_rbp], rcx
-    mov rcx, [rbp + 8]
-    mov [r11 + entry_guest_pc], rcx
-    mov [r11 + entry_guest_rsp], rsp
+    note_guest
     mov rsp, [r11 + entry_host_rsp]
     call wrun_compile_function
     mov r11, [rbp - 8]
@@ -387,20 +378,7 @@ wrun_lazy_call:
     test rdx, rdx
     jnz 1f
     mov rcx, [rbp - 16]
-    movaps xmm4, [rcx]
-    movaps xmm5, [rcx + 16]
-    movaps xmm6, [rcx + 32]
-    movaps xmm7, [rcx + 48]
-    movaps xmm8, [rcx + 64]
-    movaps xmm9, [rcx + 80]
-    movaps xmm10, [rcx + 96]
-    movaps xmm11, [rcx + 112]
-    mov rdi, [rcx + area_integers]
-    mov rsi, [rcx + area_integers + 8]
-    mov r8, [rcx + area_integers + 16]
-    mov r9, [rcx + area_integers + 24]
-    mov r10, [rcx + area_integers + 32]
-    mov rdx, [rcx + area_integers + 40]
+    load_arguments rcx, area_integers
     leave
     .cfi_remember_state
     .cfi_def_cfa rsp, 8
