@@ -257,7 +257,7 @@ public:
         for (const auto& table : state_.own_tables) {
             table->expect_writes(0, table->size());
             for (runtime::Reference& place : table->to_write(0, table->size()))
-                place = reference(*element++);
+                place = state_.reference(*element++);
         }
         WRUN_TRY(map_start_image(*module_.start_image));
         const auto dropped = module_.snapshot.dropped;
@@ -305,11 +305,9 @@ private:
         return {};
     }
     [[nodiscard]] bool is_snapshot() const noexcept { return !module_.snapshot.facts.empty(); }
-    [[nodiscard]] runtime::Reference reference(FrozenReference frozen) const noexcept {
-        return frozen == 0 ? 0 : state_.numbered_reference(frozen - 1);
-    }
     void fill_cell(u64* cell, ValType type, const StoredCell& stored) const noexcept {
-        cell[0] = type.is_ref() ? reference(static_cast<FrozenReference>(stored.low)) : stored.low;
+        cell[0] = type.is_ref() ? state_.reference(static_cast<FrozenReference>(stored.low))
+                                : stored.low;
         cell[1] = stored.high;
     }
     void place(const Import& import, const Extern& item) {

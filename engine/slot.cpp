@@ -62,11 +62,6 @@ void Slot::unbind() noexcept {
     template_.reset();
 }
 
-runtime::Reference Slot::reference(FrozenReference frozen) const noexcept {
-    if (frozen == 0) return 0;
-    return state().numbered_reference(frozen - 1);
-}
-
 void Slot::make_imports() {
     runtime::FuncRecord** function = state().imported_functions();
     for (const FrozenImport& import : from().imports)
@@ -86,7 +81,7 @@ void Slot::make_globals() {
     for (const FrozenGlobal& global : from().globals) {
         auto* const words = reinterpret_cast<u64*>(cell);
         std::copy(global.cell.begin(), global.cell.end(), words);
-        if (global.type.type.is_ref()) words[0] = reference(global.reference);
+        if (global.type.type.is_ref()) words[0] = state().reference(global.reference);
         state().own_globals.push_back({global.type, words});
         state().globals.push_back(&state().own_globals.back());
         cell += runtime::global_cell_bytes;
@@ -111,7 +106,7 @@ Result<void> Slot::make_tables() {
 
 void Slot::resolve(const FrozenTable& frozen, std::span<runtime::Reference> to) const noexcept {
     std::transform(frozen.elements.begin(), frozen.elements.end(), to.begin(),
-        [this](FrozenReference element) { return reference(element); });
+        [this](FrozenReference element) { return state().reference(element); });
 }
 
 Result<void> Slot::make_memories(bool can_look) {
@@ -142,7 +137,7 @@ void Slot::make_segments() {
     state().use_data();
     state().elem_values.reserve(from().elem_values.size());
     for (const FrozenReference value : from().elem_values)
-        state().elem_values.push_back(reference(value));
+        state().elem_values.push_back(state().reference(value));
     state().use_elem_values();
 }
 

@@ -53,7 +53,6 @@ public:
 private:
     [[nodiscard]] const Template::State& from() const noexcept { return template_->state(); }
     [[nodiscard]] Instance::State& state() const noexcept { return instance_->state(); }
-    [[nodiscard]] runtime::Reference reference(FrozenReference frozen) const noexcept;
 
     [[nodiscard]] Result<Outcome> call_plain(FuncIndex func, std::span<const Value> arguments,
         std::vector<Value>& results, const CallLimits& limits);

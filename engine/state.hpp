@@ -216,6 +216,10 @@ struct Instance::State {
             number < imported ? imported_functions()[number] : &records[number - imported];
         return reinterpret_cast<runtime::Reference>(record);
     }
+    /// Likewise, of a FrozenReference (engine/frozen.hpp).
+    [[nodiscard]] runtime::Reference reference(u32 frozen) const noexcept {
+        return frozen == 0 ? 0 : numbered_reference(frozen - 1);
+    }
     /// A record for any function of the module, in `room` when it has none of its own.
     [[nodiscard]] runtime::FuncRecord* callable(
         FuncIndex func, runtime::FuncRecord& room) const noexcept;
