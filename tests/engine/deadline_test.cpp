@@ -33,7 +33,8 @@ using engine::Store;
 constexpr u64 ms = 1'000'000;
 constexpr u64 far_ns = 100'000 * ms;
 /// Far more than a kill may take, for machines that do something else just then.
-constexpr u64 patience_ns = 5'000 * ms;
+constexpr int patience_s = 5;
+constexpr u64 patience_ns = patience_s * 1'000 * ms;
 
 void sleep_ms(u64 time_ms) {
     timespec left{static_cast<time_t>(time_ms / 1000), static_cast<long>(time_ms % 1000 * ms)};
@@ -47,6 +48,7 @@ protected:
         define("nothing", {}, {}, [](Caller&, void*, std::span<u64>) { return HostResult::ok(); });
         define("sleep", {}, {}, sleep_until_interrupted);
         define("sleep_on", {}, {}, sleep_until_interrupted_often);
+        define("sleep_once_marked", {}, {}, sleep_once_marked);
         define("fail", {}, {}, [](Caller& caller, void* env, std::span<u64> slots) {
             (void)sleep_until_interrupted(caller, env, slots);
             caller.explain("interrupted system call");
@@ -68,6 +70,15 @@ protected:
         timespec left{60, 0};
         while (!engine::is_interrupted() && nanosleep(&left, &left) != 0) {
         }
+        return HostResult::ok();
+    }
+    /// What a request marks while nobody asks: when it comes after the last question and before the
+    /// system call, only another signal ends that.
+    static HostResult sleep_once_marked(Caller&, void*, std::span<u64>) {
+        while (!engine::is_interrupted())
+            sleep_ms(1);
+        timespec left{patience_s, 0};
+        sleep_was_cut = nanosleep(&left, &left) != 0;
         return HostResult::ok();
     }
     /// Not the first signal reaches it, as when it comes between a question and a system call.
@@ -108,8 +119,10 @@ protected:
     }
 
     static std::string inner;  // what the guest's guest answered
+    static bool sleep_was_cut;
 };
 std::string Deadline::inner;
+bool Deadline::sleep_was_cut;
 
 constexpr const char* stopped = "trap: deadline exceeded";
 constexpr const char* refused =
@@ -387,6 +400,19 @@ TEST_F(Deadline, AnotherThreadCancels) {
         EXPECT_TRUE(canceller.is_cancelled());
         EXPECT_EQ(call("run"), refused);
     }
+}
+
+TEST_F(Deadline, ARequestThatCameTooSoonComesAgain) {
+    make(R"((module (import "host" "sleep_once_marked" (func $f))
+        (func (export "run") (call $f))))");
+    const Canceller canceller;
+    std::thread other{[&] {
+        sleep_ms(10);
+        canceller.cancel();
+    }};
+    EXPECT_EQ(call_within("run", {CallLimits::never, &canceller}), cancelled);
+    other.join();
+    EXPECT_TRUE(sleep_was_cut);
 }
 
 TEST_F(Deadline, OneRequestEndsAllThatIsUnderIt) {
