@@ -306,8 +306,8 @@ private:
     }
     [[nodiscard]] bool is_snapshot() const noexcept { return !module_.snapshot.facts.empty(); }
     void fill_cell(u64* cell, ValType type, const StoredCell& stored) const noexcept {
-        cell[0] = type.is_ref() ? state_.reference(static_cast<FrozenReference>(stored.low))
-                                : stored.low;
+        cell[0] =
+            type.is_ref() ? state_.reference(static_cast<FrozenReference>(stored.low)) : stored.low;
         cell[1] = stored.high;
     }
     void place(const Import& import, const Extern& item) {
