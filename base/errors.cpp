@@ -56,11 +56,11 @@ std::string describe(Error error) {
     if (error.code == ErrorCode::unsupported_feature) {
         text += ": ";
         text += name(static_cast<Feature>(error.detail));
-    } else if (error.code == ErrorCode::io || error.code == ErrorCode::out_of_memory) {
-        if (error.detail != 0) {
-            text += ": ";
-            text += std::strerror(error.detail);
-        }
+    } else if (error.code == ErrorCode::io && error.detail != 0) {
+        text = std::strerror(error.detail);
+    } else if (error.code == ErrorCode::out_of_memory && error.detail != 0) {
+        text += ": ";
+        text += std::strerror(error.detail);
     }
     if (error.offset != Error::no_offset) {
         text += " (at byte ";

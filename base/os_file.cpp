@@ -24,7 +24,8 @@ namespace {
 
 }  // namespace
 
-File::~File() {
+void File::close() noexcept {
+    // The number is free even when that fails, so there is nothing to do again.
     if (number_ >= 0) ::close(number_);
 }
 
@@ -32,13 +33,17 @@ File File::copy() const noexcept {
     return File{::fcntl(number_, F_DUPFD_CLOEXEC, 0)};
 }
 
-Result<File> File::open_for_reading(const std::string& path) noexcept {
+Result<File> File::open(int folder, const char* path, int flags, u32 permissions) noexcept {
     int number = 0;
     do {
-        number = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+        number = ::openat(folder, path, flags | O_CLOEXEC, permissions);
     } while (number < 0 && errno == EINTR);
     if (number < 0) return io_error();
     return File{number};
+}
+
+Result<File> File::open_for_reading(const std::string& path) noexcept {
+    return open(AT_FDCWD, path.c_str(), O_RDONLY);
 }
 
 FileStatus status_from(const struct stat& found) noexcept {

@@ -18,19 +18,26 @@ public:
     explicit File(int number) noexcept : number_{number} {}
     File(File&& other) noexcept : number_{std::exchange(other.number_, -1)} {}
     File& operator=(File&& other) noexcept {
-        std::swap(number_, other.number_);
+        if (this != &other) {
+            close();
+            number_ = std::exchange(other.number_, -1);
+        }
         return *this;
     }
-    ~File();
+    ~File() { close(); }
 
     [[nodiscard]] int number() const noexcept { return number_; }
     [[nodiscard]] explicit operator bool() const noexcept { return number_ >= 0; }
 
     /// Another descriptor of the same open file; none when there is none to be had.
     [[nodiscard]] File copy() const noexcept;
+    /// As openat(2), relative to a folder's descriptor; closed on exec.
+    [[nodiscard]] static Result<File> open(
+        int folder, const char* path, int flags, u32 permissions = 0) noexcept;
     [[nodiscard]] static Result<File> open_for_reading(const std::string& path) noexcept;
 
 private:
+    void close() noexcept;
     int number_ = -1;
 };
 

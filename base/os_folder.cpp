@@ -28,15 +28,6 @@ namespace {
     return i64{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
-[[nodiscard]] Result<File> opened(int folder, const char* name, int flags, u32 permissions) {
-    int number = 0;
-    do {
-        number = ::openat(folder, name, flags | O_CLOEXEC | O_NOFOLLOW, permissions);
-    } while (number < 0 && errno == EINTR);
-    if (number < 0) return io_error();
-    return File{number};
-}
-
 }  // namespace
 
 Result<Folder> Folder::open(const std::string& path) noexcept {
@@ -49,12 +40,8 @@ Result<Folder> Folder::open_itself(const std::string& path) noexcept {
 
 Result<Folder> Folder::open(const std::string& path, int flags) noexcept {
     Folder folder;
-    int number = 0;
-    do {
-        number = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
-    } while (number < 0 && errno == EINTR);
-    if (number < 0) return io_error();
-    folder.descriptor_ = File{number};
+    folder.descriptor_ =
+        WRUN_TRY(File::open(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | flags));
     return folder;
 }
 
@@ -73,11 +60,12 @@ Result<FileStatus> Folder::status(const std::string& name) const noexcept {
 
 Result<File> Folder::open_file(const std::string& name) const noexcept {
     // A pipe of that name must not keep us waiting.
-    return opened(descriptor_.number(), name.c_str(), O_RDONLY | O_NONBLOCK, 0);
+    return File::open(descriptor_.number(), name.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
 }
 
 Result<File> Folder::create(const std::string& name, u32 permissions) const noexcept {
-    return opened(descriptor_.number(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL, permissions);
+    return File::open(
+        descriptor_.number(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, permissions);
 }
 
 Result<void> Folder::rename(const std::string& from, const std::string& to) const noexcept {

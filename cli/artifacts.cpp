@@ -1,8 +1,6 @@
 // See artifacts.hpp.
 #include "cli/artifacts.hpp"
 
-#include <cstring>
-
 #include "base/errors.hpp"
 #include "base/os_folder.hpp"
 #include "cli/exit_code.hpp"
@@ -35,8 +33,6 @@ void tell_taint(const std::string& path, os::File file) {
 }  // namespace
 
 std::string describe_artifact_failure(const std::string& path, Error error) {
-    if (error.code == ErrorCode::io)
-        return printable(path, 500) + ": " + std::strerror(error.detail);
     const std::string_view section = engine::damaged_section(error);
     return describe_failure(path, error) +
            (section.empty() ? ""

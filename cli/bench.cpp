@@ -14,6 +14,7 @@
 #include <ctime>
 
 #include "base/errors.hpp"
+#include "base/os_file.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/load.hpp"
 #include "cli/message.hpp"
@@ -21,14 +22,13 @@
 #include "cli/report.hpp"
 #include "cli/samples.hpp"
 #include "cli/values.hpp"
-#include "wasi/host_file.hpp"
 #include "wasi/preview1.hpp"
+#include "wasi/uninterrupted.hpp"
 
 namespace wrun::cli {
 namespace {
 
 using engine::Store;
-using wasi::HostFile;
 using wasi::uninterrupted;
 
 u64 process_cpu_ns() noexcept {
@@ -68,13 +68,13 @@ private:
     [[nodiscard]] bool open_input(bool is_module, std::string& why);
     [[nodiscard]] bool keep_input() const;
 
-    HostFile input_;
-    HostFile output_;  // absent when the output is discarded
-    HostFile nowhere_;
+    os::File input_;
+    os::File output_;  // absent when the output is discarded
+    os::File nowhere_;
 };
 
-HostFile open_file(const char* path, int flags) {
-    return HostFile{uninterrupted([&] { return ::open(path, flags | O_CLOEXEC, 0666); })};
+os::File open_file(const char* path, int flags) {
+    return os::File{uninterrupted([&] { return ::open(path, flags | O_CLOEXEC, 0666); })};
 }
 
 /// Copies standard input to where it can be read again.
@@ -101,9 +101,9 @@ bool Streams::open_input(bool is_module, std::string& why) {
     if (is_module || ::fstat(STDIN_FILENO, &status) != 0 || ::isatty(STDIN_FILENO) != 0) {
         input_ = open_file("/dev/null", O_RDONLY);
     } else if (S_ISREG(status.st_mode)) {
-        input_ = HostFile{::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)};
+        input_ = os::File{::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)};
     } else {
-        input_ = HostFile{::memfd_create("standard input", MFD_CLOEXEC)};
+        input_ = os::File{::memfd_create("standard input", MFD_CLOEXEC)};
         if (input_ && keep_input()) return true;
         why = std::string{"cannot keep standard input: "} + std::strerror(errno);
         return false;
@@ -132,7 +132,7 @@ bool Streams::open(const BenchOptions& options, std::string& why) {
 bool Streams::rewind(std::string& why) const {
     struct stat status {};
     // What is no file, such as a null device, has no position.
-    const auto to_begin = [&](const HostFile& file) {
+    const auto to_begin = [&](const os::File& file) {
         return ::fstat(file.number(), &status) != 0 || !S_ISREG(status.st_mode) ||
                ::lseek(file.number(), 0, SEEK_SET) == 0;
     };

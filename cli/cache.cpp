@@ -51,10 +51,6 @@ u64 bytes_max() {
     return bytes_max_default;
 }
 
-std::string reason(Error error) {
-    return error.code == ErrorCode::io ? std::strerror(error.detail) : describe(error);
-}
-
 Result<engine::Cache> open(const Place& where) {
     if (!where.parent.empty()) static_cast<void>(os::Folder::make(where.parent));
     return engine::Cache::open(where.path, bytes_max());
@@ -69,7 +65,7 @@ int print(const std::string& text) {
 /// Says that something could not be kept.
 void tell_not_kept(Error error) {
     say(Level::warn, "the compiled module is not kept: '" + printable(place().path, 500) +
-                         "': " + reason(error) + " (--no-cache does not try)");
+                         "': " + describe(error) + " (--no-cache does not try)");
 }
 
 }  // namespace
@@ -80,7 +76,7 @@ std::optional<engine::Cache> open_cache() {
     Result<engine::Cache> cache = open(where);
     if (cache.ok()) return std::move(cache).take();
     say(Level::warn, "compiled modules are not kept: cannot use the folder '" +
-                         printable(where.path, 500) + "': " + reason(cache.error()) +
+                         printable(where.path, 500) + "': " + describe(cache.error()) +
                          " (WRUN_CACHE_DIR names another, --no-cache asks for none)");
     return std::nullopt;
 }
@@ -112,16 +108,16 @@ int cache(const CacheOptions& options) {
     if (options.action == CacheOptions::Action::dir) return print(where.path + "\n");
     Result<engine::Cache> opened = open(where);
     if (!opened.ok())
-        return fail("'" + printable(where.path, 500) + "': " + reason(opened.error()));
+        return fail("'" + printable(where.path, 500) + "': " + describe(opened.error()));
     const engine::Cache& kept = opened.value();
     if (options.action == CacheOptions::Action::prune) {
         const Result<void> pruned = kept.prune(options.bytes_max.value_or(0));
         if (!pruned.ok())
-            return fail("'" + printable(where.path, 500) + "': " + reason(pruned.error()));
+            return fail("'" + printable(where.path, 500) + "': " + describe(pruned.error()));
     }
     const auto contents = kept.contents();
     if (!contents.ok())
-        return fail("'" + printable(where.path, 500) + "': " + reason(contents.error()));
+        return fail("'" + printable(where.path, 500) + "': " + describe(contents.error()));
     return print("folder   " + where.path + "\nmodules  " +
                  std::to_string(contents.value().modules) + "\nsize     " +
                  describe_bytes(contents.value().bytes) + " of " + describe_bytes(bytes_max()) +

@@ -6,7 +6,7 @@
 
 #include <array>
 
-#include "wasi/host_file.hpp"
+#include "wasi/uninterrupted.hpp"
 
 namespace wrun::cli {
 namespace {

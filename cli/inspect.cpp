@@ -1,6 +1,8 @@
 // See inspect.hpp.
 #include "cli/inspect.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -332,13 +334,15 @@ int inspect(const InspectOptions& options) {
     std::optional<engine::ArtifactOutline> artifact;
     Result<os::File> file =
         options.module == "-" ? os::File{} : os::File::open_for_reading(options.module);
-    if (file.ok() && holds_artifact(file.value())) {
+    if (!file.ok()) return fail(describe_failure(options.module, file.error()));
+    if (holds_artifact(file.value())) {
         auto outline = engine::outline_artifact(std::move(file).take());
         if (!outline.ok()) return fail(describe_artifact_failure(options.module, outline.error()));
         artifact = std::move(outline).take();
     }
     const std::optional<std::vector<u8>> bytes =
-        artifact ? std::move(artifact->wasm) : load(options.module, why);
+        artifact ? std::move(artifact->wasm)
+                 : load(options.module, file.value() ? file.value().number() : STDIN_FILENO, why);
     if (!bytes) return fail(why);
     Result<Module> module = decode(*bytes, all_features());
     const bool unsupported =

@@ -1,7 +1,6 @@
 // See load.hpp.
 #include "cli/load.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,13 +11,13 @@
 
 #include "base/errors.hpp"
 #include "base/limits.hpp"
+#include "base/os_file.hpp"
 #include "cli/message.hpp"
-#include "wasi/host_file.hpp"
+#include "wasi/uninterrupted.hpp"
 
 namespace wrun::cli {
 namespace {
 
-using wasi::HostFile;
 using wasi::uninterrupted;
 
 constexpr std::size_t piece_bytes = 1u << 20;
@@ -93,10 +92,9 @@ std::optional<std::vector<u8>> load(const std::string& path, int file, std::stri
 
 std::optional<std::vector<u8>> load(const std::string& path, std::string& why) {
     if (path == "-") return load(path, STDIN_FILENO, why);
-    const HostFile opened{
-        uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); })};
-    if (opened) return load(path, opened.number(), why);
-    why = name_of(path) + ": " + std::strerror(errno);
+    const Result<os::File> opened = os::File::open_for_reading(path);
+    if (opened.ok()) return load(path, opened.value().number(), why);
+    why = describe_failure(path, opened.error());
     return std::nullopt;
 }
 

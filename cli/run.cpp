@@ -139,9 +139,7 @@ std::optional<int> Run::load_module(engine::Engine& engine) {
     os::File file;
     if (options_.module != "-") {
         Result<os::File> opened = os::File::open_for_reading(options_.module);
-        if (!opened.ok())
-            return cli::fail(
-                printable(options_.module, 500) + ": " + std::strerror(opened.error().detail));
+        if (!opened.ok()) return cli::fail(describe_failure(options_.module, opened.error()));
         file = std::move(opened).take();
         if (holds_artifact(file)) return load_precompiled(engine, std::move(file));
     }

@@ -1,5 +1,6 @@
 // See beneath.hpp.
 #include "wasi/beneath.hpp"
+#include "wasi/uninterrupted.hpp"
 
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -48,14 +49,14 @@ Answer<void> GuestPath::read(const engine::GuestMemory& memory, u32 address, u32
     return {};
 }
 
-Answer<HostFile> open_beneath(int directory, const char* path, u64 flags, u64 mode) {
+Answer<os::File> open_beneath(int directory, const char* path, u64 flags, u64 mode) {
     const int number = openat2(directory, path, flags, mode);
-    if (number >= 0) return HostFile{number};
+    if (number >= 0) return os::File{number};
     return errno == EXDEV ? Errno::notcapable : last_errno();
 }
 
 int try_open_beneath(int directory) noexcept {
-    const HostFile opened{openat2(directory, ".", O_PATH | O_DIRECTORY, 0)};
+    const os::File opened{openat2(directory, ".", O_PATH | O_DIRECTORY, 0)};
     return opened ? 0 : errno;
 }
 

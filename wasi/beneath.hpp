@@ -9,10 +9,10 @@
 
 #include <array>
 
+#include "base/os_file.hpp"
 #include "base/types.hpp"
 #include "engine/engine.hpp"
 #include "wasi/errno.hpp"
-#include "wasi/host_file.hpp"
 
 namespace wrun::wasi {
 
@@ -35,7 +35,7 @@ private:
 
 /// Opens what the path names below `directory`. `flags` and `mode` as for open(2); O_CLOEXEC is
 /// added. A path that leaves the directory is `notcapable`.
-[[nodiscard]] Answer<HostFile> open_beneath(
+[[nodiscard]] Answer<os::File> open_beneath(
     int directory, const char* path, u64 flags, u64 mode = 0);
 
 /// Whether the kernel has openat2 and lets us call it, tried on a directory: 0 or the host's errno.
@@ -58,7 +58,7 @@ public:
     [[nodiscard]] bool trailing_slash() const noexcept { return trailing_slash_; }
 
 private:
-    HostFile opened_;
+    os::File opened_;
     int given_ = -1;
     const char* name_ = nullptr;
     Kind kind_ = Kind::plain;

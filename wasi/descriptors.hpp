@@ -11,14 +11,14 @@
 #include <string>
 #include <vector>
 
+#include "base/os_file.hpp"
 #include "wasi/errno.hpp"
-#include "wasi/host_file.hpp"
 #include "wasi/layout.hpp"
 
 namespace wrun::wasi {
 
 struct Descriptor {
-    HostFile owned;  // absent when borrowed
+    os::File owned;  // absent when borrowed
     int borrowed = -1;
     Filetype type = Filetype::unknown;
     /// The guest's view. Of an owned file they are the host's too; of a borrowed one `nonblock` is

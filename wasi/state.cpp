@@ -9,6 +9,7 @@
 
 #include "wasi/beneath.hpp"
 #include "wasi/times.hpp"
+#include "wasi/uninterrupted.hpp"
 
 namespace wrun::wasi {
 namespace {
@@ -38,16 +39,16 @@ void place_stream(DescriptorTable& table, u32 number, int host) {
     table.place(number, std::move(stream));
 }
 
-HostFile open_directory(const Preopen& preopen) noexcept {
+os::File open_directory(const Preopen& preopen) noexcept {
     if (preopen.host_directory >= 0)
-        return HostFile{::fcntl(preopen.host_directory, F_DUPFD_CLOEXEC, 3)};
+        return os::File{::fcntl(preopen.host_directory, F_DUPFD_CLOEXEC, 3)};
     const char* const path = preopen.host_path.c_str();
-    HostFile opened{
+    os::File opened{
         uninterrupted([&] { return ::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); })};
     // A directory that may be searched and not listed is still a place for files whose names are
     // known.
     if (!opened && errno == EACCES)
-        opened = HostFile{::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)};
+        opened = os::File{::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)};
     return opened;
 }
 
@@ -70,7 +71,7 @@ std::string no_openat2(const Preopen& preopen, int error) {
 std::string grant(DescriptorTable& table, u32 number, const Preopen& preopen) {
     if (preopen.host_path.find('\0') != std::string::npos)
         return "the name of a granted directory holds a zero byte";
-    HostFile directory = open_directory(preopen);
+    os::File directory = open_directory(preopen);
     if (!directory)
         return "cannot open the directory '" + preopen.host_path + "': " + std::strerror(errno);
     struct stat status {};

@@ -349,7 +349,7 @@ TEST(Stdio, ADescriptorThatIsNotOpenIsAbsentForGood) {
     Config config;
     config.stdio = {0, closed, 2};
     Guest guest{config};
-    const HostFile other{::fcntl(0, F_DUPFD_CLOEXEC, closed)};
+    const os::File other{::fcntl(0, F_DUPFD_CLOEXEC, closed)};
     ASSERT_EQ(other.number(), closed) << "the number means another file by now";
     EXPECT_EQ(guest.write(1, "x"), Errno::badf);
 }
@@ -357,7 +357,7 @@ TEST(Stdio, ADescriptorThatIsNotOpenIsAbsentForGood) {
 TEST(Stdio, ADirectoryThereGrantsNothing) {
     Folder folder;
     folder.write("file", "secret");
-    const HostFile directory{::open(folder.path().c_str(), O_RDONLY | O_DIRECTORY)};
+    const os::File directory{::open(folder.path().c_str(), O_RDONLY | O_DIRECTORY)};
     Config config;
     config.stdio = {directory.number(), -1, -1};
     Guest guest{config};
@@ -418,7 +418,7 @@ TEST(Stdio, AReaderThatIsGoneIsAnError) {
 }
 
 TEST(Stdio, AFullDeviceIsAnError) {
-    const HostFile full{::open("/dev/full", O_WRONLY | O_CLOEXEC)};
+    const os::File full{::open("/dev/full", O_WRONLY | O_CLOEXEC)};
     if (!full) GTEST_SKIP() << "no /dev/full here";
     Config config;
     config.stdio = {-1, full.number(), -1};
@@ -427,8 +427,8 @@ TEST(Stdio, AFullDeviceIsAnError) {
 }
 
 TEST(Stdio, OnlyATerminalLooksLikeOne) {
-    const HostFile null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
-    const HostFile terminal{::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)};
+    const os::File null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+    const os::File terminal{::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)};
     Config config;
     config.stdio = {null.number(), terminal.number(), -1};
     Guest guest{config};
@@ -623,7 +623,7 @@ TEST_F(SocketTest, ShutsDown) {
 TEST(Socket, OnlySocketsAreSockets) {
     Guest guest{Config{}};
     EXPECT_EQ(guest(areas::sock_shutdown, 42u, 1u), Errno::badf);
-    const HostFile null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+    const os::File null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
     Config config;
     config.stdio = {-1, null.number(), -1};
     Guest other{config};

@@ -313,7 +313,7 @@ TEST_F(PathTest, FiletypesByPath) {
     folder.write("file", "");
     folder.link("dir", "link");
     ASSERT_EQ(::mkfifo(folder.at("pipe").c_str(), 0600), 0);
-    const HostFile socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    const os::File socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     const std::string place = folder.at("socket");
@@ -461,10 +461,10 @@ TEST(Grant, AnOpenDirectoryIsDuplicated) {
     folder.write("file", "x");
     Config config;
     config.stdio = {-1, -1, -1};
-    HostFile directory{::open(folder.path().c_str(), O_RDONLY | O_DIRECTORY)};
+    os::File directory{::open(folder.path().c_str(), O_RDONLY | O_DIRECTORY)};
     config.preopens.push_back({"", "/", false, directory.number()});
     Guest guest{config};
-    directory = HostFile{};
+    directory = os::File{};
     EXPECT_EQ(guest.read(guest.open("file")), "x");
 }
 

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "wasi/areas/areas.hpp"
+#include "wasi/uninterrupted.hpp"
 
 namespace wrun::wasi::areas {
 namespace {

@@ -6,6 +6,7 @@
 #include "wasi/areas/areas.hpp"
 #include "wasi/stat.hpp"
 #include "wasi/times.hpp"
+#include "wasi/uninterrupted.hpp"
 
 namespace wrun::wasi::areas {
 namespace {

@@ -28,10 +28,10 @@ struct Request {
 };
 
 /// Without O_CREAT first: what is there may be opened, and what is not cannot be made.
-Answer<HostFile> open_read_only(int directory, const GuestPath& path, const Request& request) {
+Answer<os::File> open_read_only(int directory, const GuestPath& path, const Request& request) {
     if ((request.flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY) return Errno::rofs;
     const u64 flags = request.flags & ~u64{O_CREAT | O_EXCL};
-    Answer<HostFile> opened = open_beneath(directory, path.c_str(), flags);
+    Answer<os::File> opened = open_beneath(directory, path.c_str(), flags);
     if (!request.creates) return opened;
     if (!opened.ok()) return opened.error() == Errno::noent ? Errno::rofs : opened.error();
     if ((request.flags & O_EXCL) != 0) return Errno::exist;
@@ -39,7 +39,7 @@ Answer<HostFile> open_read_only(int directory, const GuestPath& path, const Requ
 }
 
 Answer<Descriptor> describe(
-    HostFile file, const Descriptor& parent, Rights base, Rights inheriting, u64 access) {
+    os::File file, const Descriptor& parent, Rights base, Rights inheriting, u64 access) {
     struct stat status {};
     if (::fstat(file.number(), &status) != 0) return last_errno();
     Descriptor result;
@@ -86,7 +86,7 @@ Errno path_open(Call& call, u32 fd, u32 lookup, u32 path, u32 path_length, u32 o
                                    ((o_flags & oflags::excl) != 0 && creates ? O_EXCL : 0) |
                                    ((lookup & lookupflags::symlink_follow) != 0 ? 0 : O_NOFOLLOW),
         .creates = creates};
-    HostFile file =
+    os::File file =
         WRUN_TRY(parent->read_only ? open_read_only(parent->number(), guest_path, request)
                                    : open_beneath(parent->number(), guest_path.c_str(),
                                          request.flags, creates ? created_mode : 0));

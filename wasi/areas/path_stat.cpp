@@ -14,7 +14,7 @@
 namespace wrun::wasi::areas {
 namespace {
 
-Answer<HostFile> identify(
+Answer<os::File> identify(
     Call& call, const Descriptor& directory, u32 path, u32 path_length, bool follow) {
     GuestPath guest_path;
     WRUN_TRY(guest_path.read(call.memory, path, path_length));
@@ -43,7 +43,7 @@ Errno path_filestat_get(Call& call, u32 fd, u32 lookup, u32 path, u32 path_lengt
     const bool follow = WRUN_TRY(follows(lookup));
     const Descriptor* const directory =
         WRUN_TRY(call.state.descriptors().directory(fd, rights::path_filestat_get));
-    const HostFile file = WRUN_TRY(identify(call, *directory, path, path_length, follow));
+    const os::File file = WRUN_TRY(identify(call, *directory, path, path_length, follow));
     struct stat status {};
     if (::fstat(file.number(), &status) != 0) return last_errno();
     return call.store(record, filestat(status));
@@ -56,7 +56,7 @@ Errno path_filestat_set_times(
     const Descriptor* const directory =
         WRUN_TRY(call.state.descriptors().directory(fd, rights::path_filestat_set_times));
     if (directory->read_only) return Errno::rofs;
-    const HostFile file = WRUN_TRY(identify(call, *directory, path, path_length, follow));
+    const os::File file = WRUN_TRY(identify(call, *directory, path, path_length, follow));
     return set_times(file.number(), times.data());
 }
 
@@ -67,7 +67,7 @@ Errno path_readlink(
     const auto view = call.memory.view_for_system(buffer, length);
     if (!view) return Errno::fault;
     WRUN_TRY(call.check(used, 4));
-    const HostFile file = WRUN_TRY(identify(call, *directory, path, path_length, false));
+    const os::File file = WRUN_TRY(identify(call, *directory, path, path_length, false));
     struct stat status {};
     if (::fstat(file.number(), &status) != 0) return last_errno();
     if (!S_ISLNK(status.st_mode)) return Errno::inval;

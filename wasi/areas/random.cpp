@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "wasi/areas/areas.hpp"
+#include "wasi/uninterrupted.hpp"
 
 namespace wrun::wasi::areas {
 

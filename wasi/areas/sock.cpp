@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 
 #include "wasi/areas/areas.hpp"
+#include "wasi/uninterrupted.hpp"
 
 namespace wrun::wasi::areas {
 namespace {
@@ -28,7 +29,7 @@ Errno sock_accept(Call& call, u32 fd, u32 fd_flags, u32 accepted) {
     WRUN_TRY(call.check(accepted, 4));
     WRUN_TRY(table.room());
     const int host_flags = SOCK_CLOEXEC | (fd_flags != 0 ? SOCK_NONBLOCK : 0);
-    HostFile connection{
+    os::File connection{
         uninterrupted([&] { return ::accept4(listener->number(), nullptr, nullptr, host_flags); })};
     if (!connection) return last_errno();
 
