@@ -2,33 +2,17 @@
 // none of ours, and the rest is the module and the guest's arguments.
 #include "cli/options.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <string_view>
 
-#include "base/limits.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/grants.hpp"
-#include "cli/message.hpp"
+#include "cli/option_parts.hpp"
 
 namespace wrun::cli {
 namespace {
-
-constexpr u64 stack_bytes_min = 64u << 10;
-constexpr u64 stack_bytes_max = 1u << 30;
-
-/// The library's own layout with a first line of ours: it cannot know that the rest is the guest's.
-class HelpText : public CLI::Formatter {
-public:
-    explicit HelpText(std::string usage) : usage_{std::move(usage)} { column_width(27); }
-    std::string make_usage(const CLI::App*, std::string) const override { return usage_; }
-
-private:
-    std::string usage_;
-};
 
 constexpr const char* run_usage =
     "Usage: wrun [run] [OPTIONS] MODULE [ARGUMENTS…]\n"
@@ -64,231 +48,15 @@ constexpr const char* run_footer =
     "after\n"
     "how many milliseconds a compilation shows on a terminal how far it is (1000).";
 
-Finished wrong_usage(const std::string& text) {
-    say(Level::error, text + "\nTry 'wrun --help'.");
-    return {exit_code::usage};
-}
-
-/// The words behind our options: "--" ends them, and what still looks like one is a mistake.
-std::optional<std::vector<std::string>> words_after_options(const CLI::App& app, std::string& why) {
-    std::vector<std::string> words = app.remaining();
-    if (!words.empty() && words[0] == "--") {
-        words.erase(words.begin());
-    } else if (!words.empty() && words[0].size() > 1 && words[0][0] == '-') {
-        why = "unknown option '" + printable(words[0]) + "'";
-        return std::nullopt;
-    }
-    if (words.empty()) {
-        why = "no module given";
-        return std::nullopt;
-    }
-    return words;
-}
-
-struct RawOptions {
-    std::vector<std::string> directories;
-    std::vector<std::string> variables;
-    std::vector<std::string> variable_files;
-    std::optional<std::string> memory;
-    std::optional<std::string> stack;
-    std::optional<std::string> table;
-    std::optional<std::string> timeout;
-    std::optional<std::string> fuel;
-    std::vector<std::string> kinds;
-};
-
-void describe_bounds(CLI::App& app, engine::Bounds& bounds) {
-    const std::map<std::string, engine::Bounds> words{
-        {"guard", engine::Bounds::guard}, {"checked", engine::Bounds::checked}};
-    app.add_option("--bounds", bounds,
-           "Keep accesses inside a memory by addresses that fault (guard) or by comparing "
-           "(checked)")
-        ->transform(CLI::CheckedTransformer(words).description(""))
-        ->type_name("guard|checked");
-}
-
-void describe_epoch(CLI::App& app, bool& epoch) {
-    app.add_flag("--epoch", epoch,
-        "Code that asks whether it shall stop: no signal is sent, and what waits is not stopped");
-}
-
-/// What code a module becomes.
-void describe_code(CLI::App& app, engine::ModuleOptions& options) {
-    describe_bounds(app, options.bounds);
-    describe_epoch(app, options.epoch);
-    app.add_flag("--fuel", options.fuel, "Code that pays for what it does, for `wrun run --fuel`");
-}
-
-void describe_compilation(CLI::App& app, std::optional<engine::Compilation>& compilation) {
-    const std::map<std::string, engine::Compilation> words{{"eager", engine::Compilation::eager},
-        {"lazy", engine::Compilation::lazy}, {"on-call", engine::Compilation::on_call}};
-    app.add_option("--compilation", compilation,
-           "Compile functions before the run, beside it, or only those that are called")
-        ->transform(CLI::CheckedTransformer(words).description(""))
-        ->type_name("eager|lazy|on-call");
-}
-
-void each(CLI::Option* option, const char* type) {
-    option->type_name(type)->allow_extra_args(false);
-}
-
-/// What the program is granted.
-void describe_grants(CLI::App& app, RawOptions& raw, RunOptions& options) {
-    each(app.add_option("--dir", raw.directories,
-             "Grant a directory, under the name GUEST, perhaps read-only"),
-        "HOST[::GUEST][:ro]");
-    each(app.add_option("--env", raw.variables,
-             "Set a variable of the program's environment, or pass on the one from here"),
-        "NAME[=VALUE]");
-    each(app.add_option("--env-file", raw.variable_files,
-             "Take variables from a file of such lines; --env wins"),
-        "FILE");
-    app.add_option("--argv0", options.argv0, "Call the program by this name")->type_name("NAME");
-}
-
-void describe_limits(CLI::App& app, RawOptions& raw) {
-    app.add_option("--max-memory", raw.memory, "Bytes that each memory may grow to")
-        ->type_name("SIZE");
-    app.add_option("--max-stack", raw.stack, "Bytes of the program's call stack")
-        ->type_name("SIZE");
-    app.add_option("--max-table", raw.table, "Elements that each table may grow to")
-        ->type_name("COUNT");
-}
-
-void describe_timeout(CLI::App& app, RawOptions& raw, const char* text) {
-    app.add_option("--timeout", raw.timeout, text)->type_name("TIME");
-}
-
-/// What the program is granted and how it is entered, the same for every command that runs one.
-void describe_program(CLI::App& app, RawOptions& raw, RunOptions& options) {
-    describe_grants(app, raw, options);
-    app.add_option("--invoke", options.invoke,
-           "Call this export with ARGUMENTS, written as its type wants them, and print its results")
-        ->type_name("NAME");
-    describe_limits(app, raw);
-    describe_bounds(app, options.compile.bounds);
-    describe_compilation(app, options.compilation);
-    describe_epoch(app, options.compile.epoch);
-    app.add_option("--fuel", raw.fuel,
-           "Trap when the program has done so many operations, counted the same way each time")
-        ->type_name("COUNT");
-}
-
 void describe_run(CLI::App& app, RawOptions& raw, RunOptions& options) {
     app.formatter(std::make_shared<HelpText>(run_usage));
     app.footer(run_footer);
     app.set_version_flag("--version", "wrun " WRUN_VERSION);
     describe_program(app, raw, options);
-    app.add_flag("--allow-precompiled", options.allow_precompiled,
-        "Run MODULE even if it is an artifact, and trust its machine code");
-    each(app.add_option("--allow-tainted", raw.kinds,
-             "Run a snapshot whose init could learn these kinds of things: args, env, clock, "
-             "random, files"),
-        "KIND[,KIND…]");
-    app.add_flag("--no-cache", options.no_cache,
-        "Neither run what was compiled before nor keep what is compiled now");
+    describe_loading(app, raw, options);
     describe_timeout(app, raw,
         "Stop the program when it has run so long, as 1.5s or 500ms; compiling does not count");
     app.add_flag("--stats", options.stats, "Print times of each phase and sizes to standard error");
-}
-
-/// A number with or without a fraction, then ms, s, m or h.
-std::optional<u64> parse_time(const std::string& word, std::string& why) {
-    struct Unit {
-        std::string_view name;
-        double ns;
-    };
-    static constexpr Unit units[] = {{"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
-    constexpr double ns_max = 1e18;  // thirty years
-    const std::size_t end = std::min(word.find_first_not_of("0123456789."), word.size());
-    const std::string number = word.substr(0, end);
-    const bool is_number = std::count(number.begin(), number.end(), '.') <= 1 &&
-                           number.find_first_of("0123456789") != std::string::npos;
-    for (const Unit& unit : units) {
-        if (!is_number || word.substr(end) != unit.name) continue;
-        const double ns = std::strtod(number.c_str(), nullptr) * unit.ns;
-        if (ns <= ns_max) return static_cast<u64>(ns);
-    }
-    why =
-        "--timeout wants a time such as 1.5s, 500ms, 2m or 1h, not '" + printable(word, 100) + "'";
-    return std::nullopt;
-}
-
-bool take_limits(const RawOptions& raw, RunOptions& options, std::string& why) {
-    if (raw.timeout) {
-        options.timeout_ns = parse_time(*raw.timeout, why);
-        if (!options.timeout_ns) return false;
-    }
-    if (raw.memory) {
-        options.memory_bytes_max = parse_size(*raw.memory, why);
-        if (!options.memory_bytes_max) return false;
-    }
-    if (raw.table) {
-        options.table_elements_max = parse_size(*raw.table, why);
-        if (!options.table_elements_max) return false;
-        if (*options.table_elements_max > limits::table_elements_max) {
-            why = "--max-table may be at most " + std::to_string(limits::table_elements_max);
-            return false;
-        }
-    }
-    if (raw.fuel) {
-        options.fuel = parse_size(*raw.fuel, why);
-        if (!options.fuel) return false;
-        options.compile.fuel = true;
-    }
-    if (!raw.stack) return true;
-    const std::optional<u64> stack = parse_size(*raw.stack, why);
-    if (!stack) return false;
-    if (*stack < stack_bytes_min || *stack > stack_bytes_max) {
-        why = "--max-stack may be from 64K to 1G";
-        return false;
-    }
-    options.stack_bytes = static_cast<u32>(*stack);
-    return true;
-}
-
-bool take_grants(const RawOptions& raw, RunOptions& options, std::string& why) {
-    for (const std::string& word : raw.directories) {
-        std::optional<wasi::Preopen> directory = parse_directory(word, why);
-        if (!directory) return false;
-        options.directories.push_back(std::move(*directory));
-    }
-    Variables variables;
-    for (const std::string& file : raw.variable_files)
-        if (!variables.add_file(file, why)) return false;
-    for (const std::string& word : raw.variables)
-        if (!variables.add(word, why)) return false;
-    options.variables = variables.take();
-    return true;
-}
-
-/// Reads `arguments` (without the program's and the command's name); nothing when there is work to
-/// do.
-std::optional<Finished> read(CLI::App& app, const std::vector<std::string>& arguments) {
-    std::vector<std::string> reversed{arguments.rbegin(), arguments.rend()};
-    try {
-        app.parse(std::move(reversed));
-    } catch (const CLI::Success& help) {
-        app.exit(help);
-        return Finished{exit_code::success};
-    } catch (const CLI::ParseError& error) {
-        return wrong_usage(printable(error.what(), 500));
-    }
-    return std::nullopt;
-}
-
-/// Reads the options that `app` describes, then the module and its arguments.
-std::optional<Finished> read_program(CLI::App& app, const std::vector<std::string>& arguments,
-    const RawOptions& raw, RunOptions& options) {
-    app.prefix_command();
-    if (const auto finished = read(app, arguments)) return finished;
-    std::string why;
-    auto words = words_after_options(app, why);
-    if (!words || !take_limits(raw, options, why) || !take_grants(raw, options, why))
-        return wrong_usage(why);
-    options.module = (*words)[0];
-    options.guest_arguments.assign(words->begin() + 1, words->end());
-    return std::nullopt;
 }
 
 Options parse_run(const std::vector<std::string>& arguments) {
@@ -298,9 +66,7 @@ Options parse_run(const std::vector<std::string>& arguments) {
     describe_run(app, raw, options);
     if (const auto finished = read_program(app, arguments, raw, options)) return *finished;
     std::string why;
-    const auto tainted = parse_kinds(raw.kinds, why);
-    if (!tainted) return wrong_usage("--allow-tainted: " + why);
-    options.allow_tainted = *tainted;
+    if (!take_taint(raw, options, why)) return wrong_usage(why);
     return options;
 }
 
@@ -516,23 +282,31 @@ Options parse_objdump(const std::vector<std::string>& arguments) {
     return options;
 }
 
+struct Command {
+    std::string_view name;
+    Options (*parse)(const std::vector<std::string>& arguments);
+};
+constexpr Command commands[] = {
+    {"run", parse_run},
+    {"bench", parse_bench},
+    {"validate", parse_validate},
+    {"inspect", parse_inspect},
+    {"objdump", parse_objdump},
+    {"compile", parse_compile},
+    {"verify", parse_verify},
+    {"snapshot", parse_snapshot},
+    {"cache", parse_cache},
+};
+
 }  // namespace
 
 Options parse_options(int argc, const char* const* argv) {
     std::vector<std::string> arguments{argv + std::min(argc, 1), argv + argc};
-    const std::string command = arguments.empty() ? "" : arguments[0];
-    if (command == "run" || command == "bench" || command == "validate" || command == "inspect" ||
-        command == "objdump" || command == "compile" || command == "verify" ||
-        command == "snapshot" || command == "cache")
+    for (const Command& command : commands) {
+        if (arguments.empty() || arguments[0] != command.name) continue;
         arguments.erase(arguments.begin());
-    if (command == "bench") return parse_bench(arguments);
-    if (command == "validate") return parse_validate(arguments);
-    if (command == "inspect") return parse_inspect(arguments);
-    if (command == "objdump") return parse_objdump(arguments);
-    if (command == "compile") return parse_compile(arguments);
-    if (command == "verify") return parse_verify(arguments);
-    if (command == "snapshot") return parse_snapshot(arguments);
-    if (command == "cache") return parse_cache(arguments);
+        return command.parse(arguments);
+    }
     return parse_run(arguments);
 }
 
