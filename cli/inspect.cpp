@@ -9,10 +9,10 @@
 #include <cstring>
 
 #include "base/errors.hpp"
+#include "base/json.hpp"
 #include "cli/artifacts.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/grants.hpp"
-#include "cli/json.hpp"
 #include "cli/load.hpp"
 #include "cli/message.hpp"
 #include "cli/report.hpp"

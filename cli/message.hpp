@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/printable.hpp"
+
 namespace wrun::cli {
 
 enum class Level : unsigned char { error, warn, info, debug };
@@ -17,8 +19,5 @@ void set_level_from_environment();
 void say(Level level, std::string_view text);
 /// Says an error and answers the exit code that goes with it.
 [[nodiscard]] int fail(std::string_view text);
-
-/// Control characters and bytes that are no UTF-8 as \xNN, and no more than `bytes_max` of it.
-[[nodiscard]] std::string printable(std::string_view text, std::size_t bytes_max = 200);
 
 }  // namespace wrun::cli

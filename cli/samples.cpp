@@ -5,7 +5,7 @@
 #include <array>
 #include <cstdio>
 
-#include "cli/json.hpp"
+#include "base/json.hpp"
 #include "cli/message.hpp"
 #include "cli/report.hpp"
 

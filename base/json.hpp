@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace wrun::cli {
+namespace wrun {
 
 class JsonWriter {
 public:
@@ -50,4 +50,4 @@ private:
     bool fresh_ = true;
 };
 
-}  // namespace wrun::cli
+}  // namespace wrun

@@ -1,7 +1,7 @@
 // See json.hpp.
-#include "cli/json.hpp"
+#include "base/json.hpp"
 
-namespace wrun::cli {
+namespace wrun {
 namespace {
 
 /// Bytes of the sequence that starts `text` if it is UTF-8 (shortest form, no surrogates), else 0.
@@ -48,4 +48,4 @@ JsonWriter& JsonWriter::value(std::string_view text) {
     return *this;
 }
 
-}  // namespace wrun::cli
+}  // namespace wrun
