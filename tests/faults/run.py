@@ -94,6 +94,7 @@ class Scratch:
                 self.pristine[name] = file.read()
             self.write(name, self.adapted(name, self.pristine[name], checker))
         deps = os.environ.get("WRUN_DEPS_DIR", os.path.join(ROOT, "build", "deps"))
+        os.environ.setdefault("WRUN_WASMTIME_LIB", os.path.join(deps, "libwasmtime.so"))  # for the command's tests
         subprocess.run(["cmake", "-G", "Ninja", "-S", self.tree, "-B", self.build, "-DCMAKE_BUILD_TYPE=Release",
                         "-DWRUN_DEVELOPER=ON", f"-DWRUN_DEPS_DIR={deps}"], check=True, stdout=subprocess.DEVNULL)
 
