@@ -235,9 +235,9 @@ protected:
         ASSERT_TRUE(slot.memory_reset->watch());
         looks = slot.memory_reset->stats().looks;
     }
-    void run(std::initializer_list<u64> pages) {
+    void run(std::initializer_list<u64> written) {
         slot.begin();
-        for (const u64 page : pages)
+        for (const u64 page : written)
             write(page);
         ASSERT_TRUE(slot.end());
         ASSERT_TRUE(slot.is_pristine());
