@@ -45,8 +45,7 @@ TEST(Errors, NamesTheFeatureThatIsMissing) {
 }
 
 TEST(Errors, NamesTheSystemsErrorWhenThereIsOne) {
-    EXPECT_EQ(
-        describe(Error{ErrorCode::io, ENOENT}), "input/output error: No such file or directory");
+    EXPECT_EQ(describe(Error{ErrorCode::io, ENOENT}), "No such file or directory");
     EXPECT_EQ(describe(Error{ErrorCode::io}), "input/output error");
 }
 
