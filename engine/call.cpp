@@ -2,6 +2,7 @@
 // their backtraces.
 #include <algorithm>
 
+#include "engine/fiber.hpp"
 #include "engine/slots.hpp"
 #include "engine/state.hpp"
 #include "engine/type_match.hpp"
@@ -135,7 +136,9 @@ void take_results(const runtime::CanonicalType& type, const EntryArguments& argu
     record.stack_low = store.stack.low();
     record.stack_high = store.stack.high();
     record.deadline_ns = limits.deadline_ns;
-    const bool is_limited = limits.cancel != nullptr || limits.deadline_ns != CallLimits::never;
+    // On a fiber there may be slices.
+    const bool is_limited = limits.cancel != nullptr || limits.deadline_ns != CallLimits::never ||
+                            Fiber::current() != nullptr;
     runtime::Armed armed;
     if (is_limited) {
         if (limits.cancel != nullptr) record.cancel = &limits.cancel->request();

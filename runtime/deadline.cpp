@@ -25,6 +25,7 @@
 #include "runtime/code_range.hpp"
 #include "runtime/leave_guest.hpp"
 #include "runtime/previous_handler.hpp"
+#include "runtime/slice.hpp"
 
 namespace wrun::runtime {
 
@@ -142,7 +143,7 @@ constinit thread_local Worker* own_worker __attribute__((tls_model("initial-exec
 void look_at_own_run(greg_t* registers) noexcept {
     EntryRecord* const entry = wrun_entry;
     const u64 reason = due_status();
-    if (reason == 0) return;
+    if (reason == 0) return end_slice(registers);
     const auto pc = static_cast<u64>(registers[REG_RIP]);
     const auto rsp = static_cast<u64>(registers[REG_RSP]);
     if (is_in_guest(*entry, pc, rsp)) leave_guest(registers, *entry, reason);
@@ -170,8 +171,13 @@ void send(const Worker& worker, int signal) noexcept {
 
 // ---- the watchdog's thread ---------------------------------------------------------------------
 
+/// The earliest of what the worker wants to be looked at for by the clock.
+[[nodiscard]] u64 wanted_look_ns(const Worker& worker) noexcept {
+    return std::min(worker.deadline_ns.load(), worker.slice_end_ns.load());
+}
+
 [[nodiscard]] bool is_due(const Worker& worker, u64 now_ns) noexcept {
-    return worker.deadline_ns.load() <= now_ns ||
+    return wanted_look_ns(worker) <= now_ns ||
            (worker.is_poked.load() && worker.is_cancellable.load());
 }
 
@@ -197,7 +203,7 @@ void look() noexcept {
         signal_if_due(*worker, now_ns);
         // What is due is signalled again.
         const bool is_poked = worker->is_poked.load() && worker->is_cancellable.load();
-        const u64 wanted_ns = is_poked ? now_ns : worker->deadline_ns.load();
+        const u64 wanted_ns = is_poked ? now_ns : wanted_look_ns(*worker);
         if (wanted_ns == never_ns) continue;
         next_ns = std::min(next_ns, std::max(wanted_ns, now_ns + look_interval_ns));
     }
@@ -264,6 +270,12 @@ void watch_forks() noexcept {
     return true;
 }
 
+/// Whether the watchdog looks about then anyway: late by no more than it may be.
+[[nodiscard]] bool looks_by(u64 time_ns) noexcept {
+    const u64 next_ns = watchdog.next_look_ns.load();
+    return next_ns != never_ns && next_ns - std::min(next_ns, look_interval_ns) <= time_ns;
+}
+
 // ---- workers -----------------------------------------------------------------------------------
 
 /// Takes a thread's worker off the list when the thread ends.
@@ -290,9 +302,24 @@ struct WorkerUse {
     worker->attention.store(0);
     worker->is_signalled.store(false);
     worker->signal.store(0);  // this thread has unblocked none
+    worker->slice_end_ns.store(no_deadline);
     worker->thread = gettid();
     worker->is_used = true;
     return worker;
+}
+
+/// After something has ceased to be due: a signal sent for it is delivered before we go on. Once
+/// the sender has let go of the lock it is pending, and no system call returns with one pending.
+void await_signal(Worker& worker) noexcept {
+    if (!worker.is_signalled.load()) [[likely]] {
+        return;
+    }
+    {
+        const Guard guard{watchdog.lock};
+        worker.is_signalled.store(false);
+        if (!worker.is_cancellable.load()) worker.is_poked.store(false);
+    }
+    (void)syscall(SYS_getppid);
 }
 
 /// The kernel keeps a blocked signal for later.
@@ -414,11 +441,14 @@ Result<void> Armed::arm(const EntryRecord& record, int signal) {
     }
     if (record.deadline_ns < outer_deadline_ns_) {
         worker.deadline_ns.store(record.deadline_ns);
-        const u64 next_ns = watchdog.next_look_ns.load();
-        // Behind by less than it may be late anyway.
-        const bool is_in_time = next_ns != never_ns &&
-                                next_ns - std::min(next_ns, look_interval_ns) <= record.deadline_ns;
-        if (!is_in_time && !look_at(record.deadline_ns)) return Error{ErrorCode::out_of_memory};
+        if (!looks_by(record.deadline_ns) && !look_at(record.deadline_ns)) {
+            return Error{ErrorCode::out_of_memory};
+        }
+    }
+    // A fiber may have begun its slice when there was no watchdog.
+    const u64 slice_end_ns = worker.slice_end_ns.load(std::memory_order_relaxed);
+    if (slice_end_ns != no_deadline && !looks_by(slice_end_ns) && !look_at(slice_end_ns)) {
+        return Error{ErrorCode::out_of_memory};
     }
     return {};
 }
@@ -432,17 +462,52 @@ void Armed::disarm() noexcept {
     worker.deadline_ns.store(outer_deadline_ns_);
     // Else it stays, unblocked, for the next run.
     if (is_nested) worker.signal.store(outer_signal_, std::memory_order_relaxed);
-    if (!worker.is_signalled.load()) [[likely]] {
-        return;
+    await_signal(worker);
+}
+
+// ---- fibers ------------------------------------------------------------------------------------
+
+void enter_fiber_watch(const FiberWatch& watch, u64 slice_ns) noexcept {
+    const bool is_limited = watch.is_cancellable || watch.deadline_ns != no_deadline;
+    if (!is_limited && slice_ns == 0 && wrun_entry == nullptr) return;
+    Worker& worker = *this_worker();
+    // It is the signal of what is armed, and unblocked since.
+    if (wrun_entry != nullptr) worker.signal.store(watch.signal, std::memory_order_relaxed);
+    if (watch.is_cancellable) worker.is_cancellable.store(true);
+    if (watch.deadline_ns != no_deadline) worker.deadline_ns.store(watch.deadline_ns);
+    u64 look_ns = watch.deadline_ns;
+    if (slice_ns != 0) {
+        const u64 now_ns = os::monotonic_ns();
+        const u64 end_ns = now_ns + std::min(slice_ns, no_deadline - 1 - now_ns);
+        worker.slice_end_ns.store(end_ns);
+        look_ns = std::min(look_ns, end_ns);
     }
-    // A signal sent for this run is delivered before we go on: once the sender has let go of the
-    // lock it is pending, and no system call returns with one pending.
-    {
-        const Guard guard{watchdog.lock};
-        worker.is_signalled.store(false);
-        if (!was_cancellable_) worker.is_poked.store(false);
+    // Nobody looked at it meanwhile. The watchdog goes on from here.
+    if (is_limited && due_status() != 0) look_ns = 0;
+    // Without one, whatever is armed first starts it.
+    if (look_ns == no_deadline || looks_by(look_ns) || !watchdog.is_running.load()) return;
+    (void)look_at(look_ns);
+}
+
+FiberWatch leave_fiber_watch() noexcept {
+    if (own_worker == nullptr) return {};
+    Worker& worker = *own_worker;
+    const FiberWatch watch{worker.deadline_ns.load(std::memory_order_relaxed),
+        worker.is_cancellable.load(std::memory_order_relaxed),
+        worker.signal.load(std::memory_order_relaxed)};
+    if (worker.slice_end_ns.load(std::memory_order_relaxed) != no_deadline) {
+        worker.slice_end_ns.store(no_deadline);
     }
-    (void)syscall(SYS_getppid);
+    if (watch.deadline_ns != no_deadline) worker.deadline_ns.store(no_deadline);
+    if (watch.is_cancellable) worker.is_cancellable.store(false);
+    await_signal(worker);
+    return watch;
+}
+
+void end_slice(greg_t* registers) noexcept {
+    if (own_worker == nullptr || wrun_entry == nullptr) return;
+    const u64 end_ns = own_worker->slice_end_ns.load(std::memory_order_relaxed);
+    if (end_ns != no_deadline && end_ns <= os::monotonic_ns()) pause_guest(registers, *wrun_entry);
 }
 
 }  // namespace wrun::runtime

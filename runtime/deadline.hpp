@@ -11,6 +11,8 @@
 // engine is gone. Each thread that has ever armed a run has a Worker, which is never freed.
 #pragma once
 
+#include <ucontext.h>
+
 #include <atomic>
 
 #include "base/result.hpp"
@@ -36,11 +38,12 @@ void cancel(CancelRequest& request) noexcept;
 struct alignas(64) Worker {
     /// Something may be due; generated code reads it (Meter::attention).
     std::atomic<u32> attention = 0;
-    std::atomic<u64> deadline_ns = no_deadline;  // the earliest of what runs
-    std::atomic<bool> is_cancellable = false;    // something that runs is under a request
-    std::atomic<bool> is_poked = false;          // a request may have been made
-    std::atomic<bool> is_signalled = false;      // a signal is or may be on its way
-    std::atomic<int> signal = 0;                 // which one; 0 or less: none
+    std::atomic<u64> deadline_ns = no_deadline;   // the earliest of what runs
+    std::atomic<u64> slice_end_ns = no_deadline;  // of the fiber that runs, if it has a slice
+    std::atomic<bool> is_cancellable = false;     // something that runs is under a request
+    std::atomic<bool> is_poked = false;           // a request may have been made
+    std::atomic<bool> is_signalled = false;       // a signal is or may be on its way
+    std::atomic<int> signal = 0;                  // which one; 0 or less: none
     // What follows belongs to the watchdog's lock.
     bool is_used = false;
     int thread = 0;
@@ -102,6 +105,24 @@ private:
     int outer_signal_ = 0;
     bool was_cancellable_ = false;
 };
+
+// ---- fibers -------------------------------------------------------------------------------------
+
+/// What the watchdog saw of a thread through a fiber that is suspended (runtime/fiber.hpp).
+struct FiberWatch {
+    u64 deadline_ns = no_deadline;
+    bool is_cancellable = false;
+    int signal = 0;
+};
+
+/// The fiber's runs are the thread's now, and `wrun_entry` names the innermost: what has become due
+/// meanwhile is marked. From now on it has a slice, unless that is 0.
+void enter_fiber_watch(const FiberWatch& watch, u64 slice_ns) noexcept;
+/// And are no longer: nothing of this thread is due, and no signal comes for what was.
+[[nodiscard]] FiberWatch leave_fiber_watch() noexcept;
+/// For signal handlers that find nothing due: a guest whose slice is over goes on where it suspends
+/// its fiber, if it can be from where `registers` say it is.
+void end_slice(greg_t* registers) noexcept;
 
 /// Signals this thread as the watchdog would, for tests of late signals: `worker` as
 /// `this_worker()` answered on the thread.

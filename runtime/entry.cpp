@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "base/check.hpp"
+#include "runtime/fiber.hpp"
 
 using wrun::u64;
 using wrun::runtime::Context;
@@ -70,8 +71,9 @@ u64 enter_guest(
 }
 
 u64 host_stack_room() noexcept {
-    if (!stack_bounds.asked) ask_stack_bounds();
     const u64 here = reinterpret_cast<u64>(__builtin_frame_address(0));
+    if (const Fiber* const fiber = Fiber::current()) return fiber->room_below(here);
+    if (!stack_bounds.asked) ask_stack_bounds();
     if (here < stack_bounds.low || here >= stack_bounds.high) return ~u64{0};
     return here - stack_bounds.low;
 }

@@ -40,7 +40,8 @@ struct HostFunction {
 [[nodiscard]] u64 enter_guest(
     EntryRecord& record, const void* code, Context* context, EntryArguments& arguments) noexcept;
 
-/// Bytes left below here on this thread's own stack; a large number when its bounds are unknown.
+/// Bytes left below here on the host's stack, the thread's own or a fiber's; a large number when
+/// its bounds are unknown.
 [[nodiscard]] u64 host_stack_room() noexcept;
 
 }  // namespace wrun::runtime

@@ -121,6 +121,7 @@ constexpr std::array<u8, 16> register_slots = {REG_RAX, REG_RCX, REG_RDX, REG_RB
         const u64 status = due_status();
         if (status == 0) {
             registers[REG_RIP] += ud2_bytes;
+            end_slice(registers);
         } else {
             leave_guest(registers, *wrun_entry, status);
         }
