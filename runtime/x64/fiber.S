@@ -90,7 +90,11 @@ wrun_fiber_switch:
     pop rbx
     pop rbp
     .cfi_def_cfa_offset 8
-    ret
+    // Not a return to who called: its prediction would be wrong each time.
+    pop rcx
+    .cfi_def_cfa_offset 0
+    .cfi_register rip, rcx
+    jmp rcx
     .cfi_endproc
     .size wrun_fiber_switch, . - wrun_fiber_switch
 
