@@ -1,6 +1,8 @@
 // Fibers by themselves: what a switch keeps, where walks over a fiber's stack end, what misuse is.
 #include <execinfo.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <ucontext.h>
 #include <xmmintrin.h>
 
 #include <array>
@@ -10,8 +12,11 @@
 #include <thread>
 #include <vector>
 
+#include "base/os_cpu.hpp"
 #include "runtime/entry.hpp"
 #include "runtime/fiber.hpp"
+#include "runtime/slice.hpp"
+#include "tests/runtime/guest.hpp"
 #include "tests/support/sanitizers.hpp"
 
 namespace wrun::test {
@@ -190,30 +195,32 @@ TEST(Fiber, BeginsWithItsStartersRounding) {
     EXPECT_EQ(seen, FE_UPWARD);
 }
 
+/// Behind a stack's end lies another one's guard, so that a walk that goes on ends the process.
 TEST(Fiber, WalksOverItsStackEnd) {
-    const auto fiber = Fiber::make().take();
-    struct Seen {
-        int by_tables = 0;
-        int by_frames = 0;
-    } seen;
-    (void)fiber->start(
-        [](void* to) noexcept {
-            std::array<void*, 200> frames{};
-            static_cast<Seen*>(to)->by_tables = backtrace(frames.data(), 200);
-            int& count = static_cast<Seen*>(to)->by_frames;
-            for (auto* frame = static_cast<void**>(__builtin_frame_address(0));
-                 frame != nullptr && count < 200; ++count) {
-                const auto stack = Fiber::current()->stack();
-                const auto* const at = reinterpret_cast<const u8*>(frame);
-                // Without frame pointers rbp is anything; the base has 0 in it all the same.
-                if (at < stack.data() || at >= stack.data() + stack.size()) break;
-                frame = static_cast<void**>(*frame);
-            }
-        },
-        &seen);
-    EXPECT_GE(seen.by_tables, 2);
-    EXPECT_LE(seen.by_tables, 8);
-    EXPECT_LE(seen.by_frames, 8);
+    std::vector<std::unique_ptr<Fiber>> fibers;
+    for (int i = 0; i < 8; ++i)
+        fibers.push_back(Fiber::make().take());
+    const auto is_below = [](const Fiber& one, const Fiber& other) {
+        const u64 end = reinterpret_cast<u64>(one.stack().data()) + Fiber::stack_bytes;
+        return end + runtime::stack_guard_bytes == reinterpret_cast<u64>(other.stack().data());
+    };
+    int neighbours = 0;
+    for (const auto& one : fibers) {
+        for (const auto& other : fibers)
+            neighbours += is_below(*one, *other);
+    }
+    EXPECT_GT(neighbours, 0);
+    for (const auto& fiber : fibers) {
+        int count = 0;
+        (void)fiber->start(
+            [](void* to) noexcept {
+                std::array<void*, 200> frames{};
+                *static_cast<int*>(to) = backtrace(frames.data(), 200);
+            },
+            &count);
+        EXPECT_GE(count, 2);
+        EXPECT_LE(count, 8);
+    }
 }
 
 TEST(Fiber, OfTwoThreadsDoNotKnowEachOther) {
@@ -282,6 +289,125 @@ TEST(FiberDeath, MisuseStopsTheProcess) {
         (void)inner->start([](void*) noexcept {}, nullptr);
     };
     EXPECT_DEATH({ (void)fiber->start(nest, nullptr); }, "current_fiber");
+}
+
+// ---- pausing guests ----------------------------------------------------------------------------
+
+/// At each breakpoint of a guest, pauses it.
+class Breakpoints {
+public:
+    Breakpoints() {
+        struct sigaction action {};
+        action.sa_sigaction = [](int, siginfo_t*, void* context) {
+            auto* const registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
+            was_paused = runtime::pause_guest(registers, *wrun_entry);
+        };
+        action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+        sigaction(SIGTRAP, &action, &before_);
+    }
+    ~Breakpoints() { sigaction(SIGTRAP, &before_, nullptr); }
+    Breakpoints(const Breakpoints&) = delete;
+    Breakpoints& operator=(const Breakpoints&) = delete;
+
+    static inline bool was_paused = false;
+
+private:
+    struct sigaction before_ {};
+};
+
+struct KeepRun {
+    Guest guest;
+    GuestFunction function = GuestFunction::keep;
+    u64 seed = 0;
+    u64 room = 0;  // of the guest's stack; 0: all
+    u32 count = 1;
+    u64 lost = 0;
+    u64 status = 0;
+
+    static void run(void* self) noexcept {
+        auto& keep = *static_cast<KeepRun*>(self);
+        for (u32 i = 0; i < keep.count; ++i) {
+            const u64 rsp =
+                keep.room == 0 ? keep.guest.stack.high() : keep.guest.stack.limit() + keep.room;
+            const GuestRun run = keep.guest.run_at(rsp, keep.function, {0, keep.seed * 77 + i});
+            keep.lost |= run.value();
+            keep.status |= run.status;
+        }
+    }
+};
+
+/// The state that the processor holds for upper halves, if it says (XGETBV 1).
+[[nodiscard]] bool has_upper_halves_in_use() {
+    u32 low = 0;
+    u32 high = 0;
+    asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(1));
+    return (low & 4) != 0;
+}
+
+TEST(FiberSlice, KeepsEveryRegisterAndFlagOfTheGuest) {
+    const Breakpoints breakpoints;
+    std::vector<std::unique_ptr<KeepRun>> runs;
+    std::vector<std::unique_ptr<Fiber>> fibers;
+    for (u64 i = 0; i < 8; ++i) {
+        auto& run = *runs.emplace_back(std::make_unique<KeepRun>());
+        run.function =
+            i % 2 == 0 && Cpu::host().avx ? GuestFunction::keep_wide : GuestFunction::keep;
+        run.seed = i * 0x1234'5678'9abc'def1;
+        run.count = 500;
+        fibers.push_back(Fiber::make().take());
+        ASSERT_TRUE(fibers.back()->start(KeepRun::run, &run));
+    }
+    for (bool some = true; some;) {
+        some = false;
+        for (const auto& fiber : fibers) {
+            if (!fiber->is_suspended()) continue;
+            ASSERT_TRUE(fiber->was_sliced());
+            ASSERT_TRUE(Breakpoints::was_paused);
+            some |= fiber->resume();
+        }
+    }
+    for (const auto& run : runs) {
+        EXPECT_EQ(run->lost, 0u) << run->seed;
+        EXPECT_EQ(run->status, runtime::entry_status::returned);
+    }
+}
+
+/// A guest that uses no upper halves is not made to: code for 128 bits would be slower.
+TEST(FiberSlice, LeavesUpperHalvesCleanThatWereClean) {
+    if (!Cpu::host().avx) GTEST_SKIP() << "no AVX";
+    asm volatile("vzeroupper" ::: "memory");
+    if (has_upper_halves_in_use()) GTEST_SKIP() << "the processor does not say";
+    const Breakpoints breakpoints;
+    KeepRun run;
+    const auto fiber = Fiber::make().take();
+    ASSERT_TRUE(fiber->start(KeepRun::run, &run));
+    EXPECT_FALSE(fiber->resume());
+    EXPECT_FALSE(has_upper_halves_in_use());
+    EXPECT_EQ(run.lost, 0u);
+}
+
+/// Below the guest's stack lies the guard: nobody pushes into it.
+TEST(FiberSlice, NeedsRoomOnTheGuestsStack) {
+    const Breakpoints breakpoints;
+    KeepRun run;
+    const auto fiber = Fiber::make().take();
+    run.room = runtime::slice_stack_bytes + 32;
+    EXPECT_FALSE(fiber->start(KeepRun::run, &run));
+    EXPECT_FALSE(Breakpoints::was_paused);
+    run.room = runtime::slice_stack_bytes + 256;
+    EXPECT_TRUE(fiber->start(KeepRun::run, &run));
+    EXPECT_TRUE(Breakpoints::was_paused);
+    EXPECT_FALSE(fiber->resume());
+    EXPECT_EQ(run.status, runtime::entry_status::returned);
+    EXPECT_EQ(run.lost, 0u);
+}
+
+TEST(FiberSlice, NeedsAFiber) {
+    const Breakpoints breakpoints;
+    KeepRun run;
+    KeepRun::run(&run);
+    EXPECT_FALSE(Breakpoints::was_paused);
+    EXPECT_EQ(run.lost, 0u);
 }
 
 }  // namespace

@@ -324,6 +324,81 @@ guest_begin:
     ret
 
 guest_end:
+    # Loads registers with rsi and numbers, and the flags with bits of it; behind int3 compares.
+    .macro keep_function wide
+    enter_frame
+    push rbx
+    push r12
+    push r13
+    mov rax, rsi
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    movq xmm\n, rax
+    pinsrq xmm\n, rsi, 1
+    .if \wide
+    vmovq xmm\n, rax
+    vinsertf128 ymm\n, ymm\n, xmm\n, 1
+    .endif
+    inc rax
+    .endr
+    .irp reg, rcx, rdx, rbx, rdi, r8, r9, r10, r11, r12, r13
+    mov \reg, rax
+    add rax, 3
+    .endr
+    mov eax, esi
+    and eax, 0x8d5
+    or eax, 2
+    push rax
+    popfq
+    lea rax, [rsi + 99]
+    int3
+    pushfq
+    sub rax, rsi
+    sub rax, 99
+    push rax
+    lea rax, [rsi + 16]
+    .irp reg, rcx, rdx, rbx, rdi, r8, r9, r10, r11, r12, r13
+    xor \reg, rax
+    or [rsp], \reg
+    add rax, 3
+    .endr
+    mov rax, [rsp + 8]
+    xor rax, rsi
+    and eax, 0x8d5
+    or [rsp], rax
+    mov rcx, rsi
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    movq rax, xmm\n
+    xor rax, rcx
+    or [rsp], rax
+    .if \wide
+    vextractf128 xmm\n, ymm\n, 1
+    vmovq rax, xmm\n
+    xor rax, rcx
+    .else
+    pextrq rax, xmm\n, 1
+    xor rax, rsi
+    .endif
+    or [rsp], rax
+    inc rcx
+    .endr
+    .if \wide
+    vzeroupper
+    .endif
+    pop rax
+    add rsp, 8
+    pop r13
+    pop r12
+    pop rbx
+    leave_frame
+    ret
+    .endm
+
+    function keep
+    keep_function 0
+
+    function keep_wide
+    keep_function 1
+
     .popsection
 
 

@@ -38,7 +38,9 @@ namespace wrun::test {
     X(mxcsr)             /* its MXCSR */                                                           \
     X(jump_to_record)    /* leaves its arguments to record i1 */                                   \
     X(context)           /* its r14 */                                                             \
-    X(stack_alignment)   /* rsp mod 16 at its entry */
+    X(stack_alignment)   /* rsp mod 16 at its entry */                                             \
+    X(keep)              /* stops (int3) with i1 in all registers and flags; 0 if one is lost */   \
+    X(keep_wide)         /* likewise, upper halves of ymm registers too */
 
 /// Positions of the functions above in the image's function table.
 enum class GuestFunction : u32 {
