@@ -3,7 +3,7 @@
 usage: run.py [--area AREA] [--all] [--only TEXT] [--checker] [--scratch DIR]
                                      plant, build, run; a table on standard output
        run.py --check                                             only see that every edit still applies
-  --area     only faults of this area: codegen, slots, deadlines, lazy or snapshots
+  --area     only faults of this area: codegen, slots, deadlines, fibers, lazy or snapshots
   --all      run every instrument on each fault, not the cheapest ones until one catches it
   --checker  build with assertions, so that the state checker of the code generator takes part
   --only     faults whose name contains this
@@ -21,6 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 AREAS = {"codegen": ["wrun-spec", "wrun-differ", "matrix"], "slots": ["runtime_test", "engine_test"],
          "deadlines": ["runtime_test", "engine_test", "wasi_test"],
+         "fibers": ["runtime_test", "engine_test"],
          "lazy": ["wrun-spec", "runtime_test", "engine_test"],
          "snapshots": ["engine_test", "wasi_test", "wrun_cli"]}  # what is built
 HOMES = "0,1,2,3,8,16"
@@ -44,6 +45,12 @@ INSTRUMENTS = {"codegen": [
     ("deadlines", ["engine_test", "--gtest_brief=1", "--gtest_filter=Deadline*"]),
     ("waiting", ["wasi_test", "--gtest_brief=1", "--gtest_filter=Waiting*"]),
     ("edges", ["engine_test", "--gtest_brief=1", "--gtest_filter=EdgeTest*"]),
+], "fibers": [
+    ("switches", ["runtime_test", "--gtest_brief=1", "--gtest_filter=Fiber*"]),
+    ("runs on fibers", ["engine_test", "--gtest_brief=1", "--gtest_filter=FiberTest*"]),
+    ("slices", ["engine_test", "--gtest_brief=1", "--gtest_filter=SliceTest*:*SliceKernels*"]),
+    ("steps", ["engine_test", "--gtest_brief=1", "--gtest_filter=StepTest*"]),
+    ("edges", ["engine_test", "--gtest_brief=1", "--gtest_filter=SliceEdges*"]),
 ], "lazy": [
     ("stub", ["runtime_test", "--gtest_brief=1", "--gtest_filter=LazyStub*"]),
     ("suite, on call", ["wrun-spec", "--set", "wasm-v2", "--compilation", "on-call"]),
@@ -54,7 +61,7 @@ INSTRUMENTS = {"codegen": [
     ("clones", ["wasi_test", "--gtest_brief=1", "--gtest_filter=Clone*:Descriptors*:AccessSets*:Preview1*"]),
     ("command", ["wrun", "{snapshot_test}"]),
 ]}
-SECONDS_MAX = {"codegen": 900, "slots": 900, "deadlines": 120, "lazy": 200,
+SECONDS_MAX = {"codegen": 900, "slots": 900, "deadlines": 120, "fibers": 60, "lazy": 200,
                "snapshots": 200}  # what is not stopped does not end
 # The one file that most faults compile anew, and that takes longest.
 UNOPTIMISED = b'set_source_files_properties(x64/instantiate.cpp PROPERTIES COMPILE_OPTIONS "-O0;-g0")\n'
