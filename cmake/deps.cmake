@@ -1,9 +1,19 @@
 # What lies outside the tree. Debian 12's packages are the pins; tools/setup installs them and fetches the test data.
 # Nothing here goes to the network: what is missing is an error when the build needs it, and a skipped test otherwise.
+# The only C there is, llhttp, is somebody else's: none of our warnings are for it.
 find_package(asmjit REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(Threads REQUIRED)
 find_path(WRUN_CAPSTONE_INCLUDE capstone/capstone.h REQUIRED)
+
+set(llhttp "${WRUN_DEPS_DIR}/llhttp")
+if(NOT EXISTS "${llhttp}/include/llhttp.h")
+    message(FATAL_ERROR "No sources of llhttp at ${llhttp}: `tools/setup build` fetches them "
+        "(WRUN_DEPS_DIR names another folder with them).")
+endif()
+add_library(llhttp STATIC "${llhttp}/src/api.c" "${llhttp}/src/http.c" "${llhttp}/src/llhttp.c")
+target_include_directories(llhttp SYSTEM PUBLIC "${llhttp}/include")
+target_compile_options(llhttp PRIVATE -w)
 
 # mimalloc replaces malloc for a whole process, so it is the command's choice alone, and never a sanitizer's.
 find_package(mimalloc QUIET)

@@ -19,6 +19,7 @@ FOREIGN_HEADERS = {
     "xbyak/": ("tests/codegen/", "bench/"),
     "CLI/": ("cli/",),
     "capstone/": ("cli/",),
+    "llhttp": ("http/", "bench/http/"),
     "mimalloc": ("cli/",),
     "gtest/": ("tests/",),
     "gmock/": ("tests/",),
