@@ -1,0 +1,138 @@
+// Sockets that listen, and the names of both ends.
+#include "http/server/listener.hpp"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "http/server/loop.hpp"
+
+namespace wrun::http {
+
+namespace {
+
+[[nodiscard]] Error io_error(int number = errno) noexcept {
+    return {ErrorCode::io, static_cast<u16>(number)};
+}
+
+union Address {
+    sockaddr any;
+    sockaddr_in v4;
+    sockaddr_in6 v6;
+    sockaddr_un path;
+};
+
+/// IPv4 in IPv6 as IPv4.
+void name(const Address& address, std::string& text, u16& port) {
+    std::array<char, INET6_ADDRSTRLEN> buffer{};
+    const void* bytes = nullptr;
+    int family = address.any.sa_family;
+    if (family == AF_INET) {
+        bytes = &address.v4.sin_addr;
+        port = ntohs(address.v4.sin_port);
+    } else if (family == AF_INET6) {
+        bytes = &address.v6.sin6_addr;
+        port = ntohs(address.v6.sin6_port);
+        if (IN6_IS_ADDR_V4MAPPED(&address.v6.sin6_addr)) {
+            family = AF_INET;
+            bytes = &address.v6.sin6_addr.s6_addr[12];
+        }
+    } else {
+        return;
+    }
+    if (inet_ntop(family, bytes, buffer.data(), buffer.size()) != nullptr) text = buffer.data();
+}
+
+}  // namespace
+
+Result<Listener> Listener::make(const Endpoint& endpoint, u16 port, int shared, int backlog) {
+    Listener listener;
+    const int given = endpoint.descriptor >= 0 ? endpoint.descriptor : shared;
+    if (given >= 0) {
+        listener.socket_ = os::File{::fcntl(given, F_DUPFD_CLOEXEC, 0)};
+        if (!listener.socket_) return io_error();
+        const int flags = ::fcntl(given, F_GETFL);
+        if (flags < 0 || ::fcntl(given, F_SETFL, flags | O_NONBLOCK) < 0) return io_error();
+    } else if (!endpoint.unix_path.empty()) {
+        WRUN_TRY(listener.open_unix(endpoint.unix_path, backlog));
+    } else {
+        WRUN_TRY(listener.open_tcp(endpoint, port, backlog));
+    }
+    listener.learn_address();
+    return listener;
+}
+
+Result<void> Listener::open_tcp(const Endpoint& endpoint, u16 port, int backlog) {
+    Address address{};
+    socklen_t size = sizeof address.v4;
+    const u16 number = htons(endpoint.port != 0 ? endpoint.port : port);
+    if (inet_pton(AF_INET, endpoint.address.c_str(), &address.v4.sin_addr) == 1) {
+        address.v4.sin_family = AF_INET;
+        address.v4.sin_port = number;
+    } else if (inet_pton(AF_INET6, endpoint.address.c_str(), &address.v6.sin6_addr) == 1) {
+        size = sizeof address.v6;
+        address.v6.sin6_family = AF_INET6;
+        address.v6.sin6_port = number;
+    } else {
+        return io_error(EINVAL);
+    }
+    socket_ =
+        os::File{::socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    const int on = 1;
+    if (!socket_ || ::setsockopt(socket(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        ::setsockopt(socket(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
+        ::setsockopt(socket(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
+        ::bind(socket(), &address.any, size) != 0 || ::listen(socket(), backlog) != 0)
+        return io_error();
+    return {};
+}
+
+Result<void> Listener::open_unix(const std::string& path, int backlog) {
+    Address address{};
+    address.path.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.path.sun_path) return io_error(ENAMETOOLONG);
+    std::memcpy(address.path.sun_path, path.c_str(), path.size() + 1);
+    socket_ = os::File{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    if (!socket_ || ::bind(socket(), &address.any, sizeof address.path) != 0 ||
+        ::listen(socket(), backlog) != 0)
+        return io_error();
+    return {};
+}
+
+void Listener::learn_address() {
+    Address address{};
+    socklen_t size = sizeof address;
+    if (::getsockname(socket(), &address.any, &size) != 0) return;
+    is_tcp_ = address.any.sa_family == AF_INET || address.any.sa_family == AF_INET6;
+    name(address, address_, port_);
+    is_any_ = address_ == "0.0.0.0" || address_ == "::";
+}
+
+os::File Listener::accept(Connection::Ends& ends, int& error) const {
+    Address address{};
+    socklen_t size = sizeof address;
+    os::File client{::accept4(socket(), &address.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+    error = client ? 0 : errno;
+    if (!client) return client;
+    ends.server_address = address_;
+    ends.server_port = port_;
+    if (!is_tcp_) return client;
+    name(address, ends.client_address, ends.client_port);
+    size = sizeof address;
+    if (is_any_ && ::getsockname(client.number(), &address.any, &size) == 0)
+        name(address, ends.server_address, ends.server_port);
+    return client;
+}
+
+void Listener::on_events(u32 /*events*/) {
+    loop->accept_from(*this);
+}
+
+}  // namespace wrun::http

@@ -1,0 +1,396 @@
+// What clients and handlers that misbehave may take, and how a server ends.
+#include <dirent.h>
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+
+#include <atomic>
+#include <random>
+
+#include "tests/http/client.hpp"
+
+namespace wrun::http {
+namespace {
+
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+[[nodiscard]] std::size_t open_descriptors() {
+    std::size_t count = 0;
+    DIR* const folder = ::opendir("/proc/self/fd");
+    while (::readdir(folder) != nullptr)
+        count++;
+    ::closedir(folder);
+    return count;
+}
+
+[[nodiscard]] std::size_t resident_bytes() {
+    long pages = 0;
+    if (FILE* const file = std::fopen("/proc/self/statm", "r")) {
+        EXPECT_EQ(std::fscanf(file, "%*d %ld", &pages), 1);
+        std::fclose(file);
+    }
+    return static_cast<std::size_t>(pages) * 4096;
+}
+
+class ServerLimits : public ServerTest {};
+
+TEST_F(ServerLimits, SlowHeadsAndBodiesAndIdleConnectionsAreClosedAtTheirTime) {
+    ServerOptions options;
+    options.head_ns = 150 * ms;
+    options.body_ns = 250 * ms;
+    options.idle_ns = 350 * ms;
+    start({}, options);
+    const Client head = connect(), body = connect(), idle = connect(), used = connect();
+    used.send(get("/"));
+    head.send("GET / HTTP/1.1\r\nX: ");
+    body.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n");
+    const u64 begin = os::monotonic_ns();
+    // Bytes that drip do not put the end of a head off.
+    while (os::monotonic_ns() - begin < 140 * ms) {
+        head.send("X");
+        ::usleep(10'000);
+    }
+    EXPECT_THAT(head.receive(), StartsWith("HTTP/1.1 408 "));
+    EXPECT_GE(os::monotonic_ns() - begin, 140 * ms);
+    EXPECT_THAT(body.receive(), StartsWith("HTTP/1.1 408 "));
+    EXPECT_GE(os::monotonic_ns() - begin, 240 * ms);
+    EXPECT_TRUE(idle.is_closed_within(1000));
+    EXPECT_TRUE(used.is_closed_within(1000));
+    EXPECT_GE(os::monotonic_ns() - begin, 340 * ms);
+    EXPECT_LE(os::monotonic_ns() - begin, 1500 * ms);
+}
+
+TEST_F(ServerLimits, AHandlerThatWaitsEndsAtItsDeadline) {
+    ServerOptions options;
+    options.timeout_ns = 100 * ms;
+    start({{"/wait",
+               [](Exchange& exchange) {
+                   errno = 0;
+                   EXPECT_EQ(exchange.wait({}, engine::CallLimits::never), -1);
+                   EXPECT_EQ(errno, EINTR);
+                   exchange.fail(Failure::deadline, "");
+               }},
+              {"/read",
+                  [](Exchange& exchange) {
+                      u8 bytes[10];
+                      EXPECT_EQ(exchange.read_body(bytes).how, Transfer::timed_out);
+                      exchange.fail(Failure::deadline, "");
+                  }}},
+        options);
+    for (const std::string& text : {get("/wait"),
+             std::string{"POST /read HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n"}}) {
+        const Client client = connect();
+        const u64 begin = os::monotonic_ns();
+        client.send(text);
+        EXPECT_THAT(client.receive(), StartsWith("HTTP/1.1 504 "));
+        EXPECT_GE(os::monotonic_ns() - begin, 99 * ms);
+        EXPECT_LE(os::monotonic_ns() - begin, 400 * ms);
+    }
+}
+
+TEST_F(ServerLimits, AClientThatGoesEndsItsHandler) {
+    std::atomic<int> ended{0};
+    const auto wait = [&ended](Exchange& exchange) {
+        EXPECT_EQ(exchange.wait({}, engine::CallLimits::never), -1);
+        EXPECT_TRUE(exchange.limits().cancel->is_cancelled());
+        EXPECT_EQ(exchange.write(bytes_of("x")), Transfer::gone);
+        ended++;
+    };
+    start({{"/wait", wait}});
+    for (int i = 0; i < 2; i++) {
+        Client client = connect();
+        client.send(get("/wait"));
+        ASSERT_TRUE(soon([&] { return counters().in_flight.get() == 1; }));
+        i == 0 ? client.close() : client.reset();
+        EXPECT_TRUE(soon([&] { return ended == i + 1; }));
+    }
+    // The canceller of one request is not the next one's.
+    EXPECT_THAT(ask(get("/")), EndsWith("hello"));
+    EXPECT_TRUE(soon([&] { return counters().connections.get() == 0; }));
+}
+
+TEST_F(ServerLimits, AHalfClosedClientMayBeServedToTheEnd) {
+    ServerOptions options;
+    options.is_half_close_gone = false;
+    start({{"/slow",
+              [](Exchange& exchange) {
+                  sleep_in(exchange, 50 * ms);
+                  answer(exchange, "late");
+              }}},
+        options);
+    EXPECT_THAT(ask(get("/slow") + get("/")), EndsWith("hello"));
+}
+
+TEST_F(ServerLimits, AClientThatDoesNotReadHoldsItsHandlerUpAndNoMemory) {
+    std::atomic<u64> written{0};
+    ServerOptions options;
+    options.write_ns = 500 * ms;
+    start({{"/endless",
+              [&written](Exchange& exchange) {
+                  const std::string piece(100'000, 'x');
+                  for (;;) {
+                      if (exchange.write(bytes_of(piece)) != Transfer::ok) return;
+                      written += piece.size();
+                  }
+              }}},
+        options);
+    const std::size_t before = resident_bytes();
+    const Client client = connect();
+    client.send(get("/endless"));
+    ::usleep(200'000);
+    const u64 then = written;
+    ::usleep(100'000);
+    EXPECT_EQ(written, then);
+    EXPECT_LT(resident_bytes() - before, std::size_t{8} << 20);
+    (void)client.receive_until("x", 5'000'000);
+    EXPECT_GT(written, then);
+    // And when it never reads again, its time comes.
+    EXPECT_TRUE(soon([&] { return counters().connections.get() == 0; }));
+}
+
+TEST_F(ServerLimits, ManyAnswersThatNobodyReadsAreNotMade) {
+    start({{"/big", [](Exchange& exchange) { answer(exchange, std::string(60'000, 'x')); }}});
+    std::string requests;
+    for (int i = 0; i < 1000; i++)
+        requests += get("/big");
+    const Client client = connect();
+    const std::size_t before = resident_bytes();
+    ASSERT_TRUE(client.send(requests));
+    ::usleep(200'000);
+    EXPECT_LT(counters().by_class[2].get(), 900u);
+    EXPECT_LT(resident_bytes() - before, std::size_t{8} << 20);
+    EXPECT_EQ(count_of(client.receive_until("HTTP/1.1 200", 1000), "HTTP/1.1 200"), 1000u);
+}
+
+TEST_F(ServerLimits, RequestsWaitTheirTurnThenGet503ThenAllIsWell) {
+    ServerOptions options;
+    options.in_flight_max = 2;
+    options.queue_max = 2;
+    options.queue_ns = 300 * ms;
+    start({{"/slow",
+               [](Exchange& exchange) {
+                   sleep_in(exchange, 100 * ms);
+                   answer(exchange, "late");
+               }},
+              {"/stuck",
+                  [](Exchange& exchange) {
+                      sleep_in(exchange, 700 * ms);
+                      answer(exchange, "late");
+                  }}},
+        options);
+    std::vector<Client> clients;
+    for (int i = 0; i < 6; i++) {
+        clients.push_back(connect());
+        clients.back().send(get("/slow"));
+        ASSERT_TRUE(soon([&] {
+            return counters().in_flight.get() + counters().queued.get() +
+                       counters().refused.get() ==
+                   static_cast<u64>(i) + 1;
+        }));
+    }
+    for (std::size_t i = 0; i < 6; i++) {
+        const std::string text = clients[i].receive_until("\r\n\r\n");
+        EXPECT_THAT(text, StartsWith(i < 4 ? "HTTP/1.1 200 " : "HTTP/1.1 503 ")) << i;
+        EXPECT_EQ(count_of(text, "retry-after: 1\r\n"), i < 4 ? 0u : 1u);
+    }
+    // Who waits longer than the queue's time is refused too, and one who goes leaves it.
+    for (Client& client : clients)
+        client.send(get("/stuck"));
+    ASSERT_TRUE(soon([&] { return counters().queued.get() == 2; }));
+    EXPECT_TRUE(soon([&] { return counters().queued.get() == 0; }));
+    EXPECT_EQ(counters().refused.get(), 6u);
+    EXPECT_TRUE(soon([&] { return counters().in_flight.get() == 0; }));
+    EXPECT_THAT(ask(get("/")), EndsWith("hello"));
+}
+
+TEST_F(ServerLimits, AFloodedRouteKeepsOnlyItselfWaiting) {
+    ServerOptions options;
+    options.in_flight_max = 1;
+    options.queue_max = 8;
+    options.queue_ns = 5000 * ms;
+    start({{"/flood",
+              [](Exchange& exchange) {
+                  sleep_in(exchange, 40 * ms);
+                  answer(exchange, "late");
+              }}},
+        options);
+    std::vector<Client> flood;
+    for (int i = 0; i < 12; i++) {
+        flood.push_back(connect());
+        flood.back().send(get("/flood"));
+    }
+    ASSERT_TRUE(soon([&] { return counters().queued.get() == 8; }));
+    const u64 begin = os::monotonic_ns();
+    const Client other = connect();
+    other.send(get("/"));
+    EXPECT_THAT(other.receive_until("hello"), EndsWith("hello"));
+    EXPECT_LT(os::monotonic_ns() - begin, 150 * ms);  // all of the flood takes 320
+}
+
+TEST_F(ServerLimits, ConnectionsBeyondTheirNumberWait) {
+    ServerOptions options;
+    options.connections_max = 2;
+    start({}, options);
+    Client first = connect();
+    const Client second = connect(), third = connect();
+    third.send(get("/"));
+    EXPECT_THAT(third.receive(100), IsEmpty());
+    first.close();
+    EXPECT_THAT(third.receive_until("hello"), EndsWith("hello"));
+}
+
+TEST_F(ServerLimits, ClientsThatResetAnywhereLoseNothingOfOurs) {
+    start({{"/slow", [](Exchange& exchange) {
+                sleep_in(exchange, ms);
+                answer(exchange, std::string(100'000, 'x'));
+            }}});
+    EXPECT_THAT(ask(get("/")), EndsWith("hello"));
+    ASSERT_TRUE(soon([&] { return counters().connections.get() == 0; }));
+    const std::size_t before = open_descriptors();
+    std::mt19937 random{7};
+    const std::string texts[] = {get("/") + get("/slow"), post("/echo", std::string(100'000, 'y')),
+        "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n"};
+    for (int i = 0; i < 1000; i++) {
+        const std::string& text = texts[random() % 3];
+        Client client = connect();
+        ASSERT_TRUE(client.is_connected());
+        client.send(std::string_view{text}.substr(0, random() % (text.size() + 1)));
+        if (random() % 2 == 0) (void)client.receive(static_cast<int>(random() % 2));
+        switch (random() % 3) {
+            case 0: client.reset(); break;
+            case 1: client.half_close(); break;
+            default: break;
+        }
+    }
+    EXPECT_TRUE(soon([&] { return counters().connections.get() == 0; }));
+    EXPECT_EQ(counters().in_flight.get(), 0u);
+    EXPECT_EQ(open_descriptors(), before);
+    EXPECT_THAT(ask(get("/")), EndsWith("hello"));
+}
+
+TEST_F(ServerLimits, TenThousandIdleConnectionsTakeLittleAndLeaveNothing) {
+    rlimit limit{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max;
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+    // Both ends are in this process.
+    const std::size_t count = std::min<std::size_t>(10'000, (limit.rlim_cur - 100) / 2);
+    start({});
+    const std::size_t before = open_descriptors(), memory = resident_bytes();
+    std::vector<Client> clients;
+    for (std::size_t i = 0; i < count; i++) {
+        clients.push_back(connect());
+        ASSERT_TRUE(clients.back().is_connected()) << i;
+        if (i % 10 == 0) {
+            clients.back().send(get("/"));
+            EXPECT_THAT(clients.back().receive_until("hello"), EndsWith("hello"));
+        }
+    }
+    EXPECT_TRUE(soon([&] { return counters().connections.get() == count; }));
+    EXPECT_THAT(ask(get("/")), EndsWith("hello"));
+    EXPECT_LT((resident_bytes() - memory) / count, 2000u);
+    clients.clear();
+    EXPECT_TRUE(soon([&] { return counters().connections.get() == 0; }));
+    EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST_F(ServerLimits, ADrainAnswersWhatCameAndEnds) {
+    start({{"/slow", [](Exchange& exchange) {
+                sleep_in(exchange, 150 * ms);
+                answer(exchange, "late");
+            }}});
+    const Client slow = connect(), idle = connect(), used = connect();
+    slow.send(get("/slow") + get("/"));
+    used.send(get("/"));
+    EXPECT_THAT(used.receive_until("hello"), EndsWith("hello"));
+    ASSERT_TRUE(soon([&] { return counters().in_flight.get() == 1; }));
+    server_->drain(os::monotonic_ns() + 5000 * ms);
+    // A request that was on its way to an idle connection.
+    ::usleep(50'000);
+    used.send(get("/"));
+    EXPECT_THAT(used.receive_all(), HasSubstr("connection: close\r\n"));
+    const std::string both = slow.receive_all();
+    EXPECT_THAT(both, HasSubstr("late"));
+    EXPECT_THAT(both, EndsWith("hello"));
+    EXPECT_TRUE(idle.is_closed_within(1000));
+    server_->join();
+    EXPECT_FALSE(connect().is_connected());
+}
+
+TEST_F(ServerLimits, ADrainHasAnEnd) {
+    start({{"/wait",
+        [](Exchange& exchange) { (void)exchange.wait({}, engine::CallLimits::never); }}});
+    const Client client = connect();
+    client.send(get("/wait"));
+    ASSERT_TRUE(soon([&] { return counters().in_flight.get() == 1; }));
+    const u64 begin = os::monotonic_ns();
+    server_->drain(begin + 5000 * ms);
+    ::usleep(20'000);
+    server_->drain(1);
+    server_->join();
+    EXPECT_LT(os::monotonic_ns() - begin, 1000 * ms);
+}
+
+TEST_F(ServerLimits, ADrainUnderLoadLosesNoRequest) {
+    ServerOptions options;
+    options.threads = 2;
+    start({}, options);
+    struct Load {
+        u16 port;
+        std::atomic<int> sent{0}, answered{0};
+    } load{server_->port(), {}, {}};
+    os::Thread threads[4];
+    for (os::Thread& thread : threads) {
+        ASSERT_TRUE(thread.start(
+            [](void* it) {
+                Load& self = *static_cast<Load*>(it);
+                for (;;) {
+                    const Client client{self.port};
+                    if (!client.is_connected()) return;
+                    for (bool is_kept = true; is_kept;) {
+                        if (!client.send(get("/"))) return;
+                        self.sent++;
+                        const std::string text = client.receive_until("hello");
+                        if (text.ends_with("hello")) self.answered++;
+                        is_kept = text.find("connection: close") == text.npos && !text.empty();
+                    }
+                }
+            },
+            &load));
+    }
+    ::usleep(200'000);
+    server_->drain(os::monotonic_ns() + 5000 * ms);
+    server_->join();
+    for (os::Thread& thread : threads)
+        thread.join();
+    EXPECT_GT(load.answered, 100);
+    EXPECT_EQ(load.sent, load.answered);
+}
+
+TEST_F(ServerLimits, AnotherRouterTakesOver) {
+    start({{"/slow", [](Exchange& exchange) {
+                sleep_in(exchange, 100 * ms);
+                answer(exchange, "old");
+            }}});
+    const Client slow = connect();
+    slow.send(get("/slow"));
+    ASSERT_TRUE(soon([&] { return counters().in_flight.get() == 1; }));
+    const auto text = [](const char* what) {
+        return [what](Exchange& exchange) { answer(exchange, what); };
+    };
+    auto router =
+        std::make_shared<FunctionRouter>(Functions{{"/slow", text("new")}, {"/", text("two")}});
+    const std::weak_ptr<FunctionRouter> old = router;
+    server_->set_router(std::move(router));
+    EXPECT_TRUE(soon([&] { return ask(get("/")).ends_with("two"); }));
+    EXPECT_THAT(slow.receive_until("old"), EndsWith("old"));
+    server_->set_router(std::make_shared<FunctionRouter>(Functions{{"/", text("three")}}));
+    EXPECT_TRUE(soon([&] { return ask(get("/")).ends_with("three"); }));
+    EXPECT_TRUE(old.expired());
+}
+
+}  // namespace
+}  // namespace wrun::http
