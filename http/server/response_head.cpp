@@ -119,29 +119,41 @@ bool ResponseHead::add(const Field& field) {
 }
 
 void ResponseHead::write(Buffer& to, const Rest& rest) const {
-    append(to, "HTTP/1.1 ");
-    append_number(to, status_);
-    append(to, " ");
-    append(to, reason_of(status_));
-    append(to, "\r\n");
-    append(to, text_);
+    const std::string_view reason = reason_of(status_);
+    // All that is not counted here is shorter. One growth instead of a dozen small ones: heads are
+    // a tenth of what the server itself costs.
+    const std::size_t begin = to.size();
+    to.resize(begin + text_.size() + reason.size() + rest.date.size() + 200);
+    u8* at = to.data() + begin;
+    const auto put = [&at](std::string_view text) { at = std::copy(text.begin(), text.end(), at); };
+    const auto put_number = [&at](u64 number) {
+        char* const text = reinterpret_cast<char*>(at);
+        at += std::to_chars(text, text + 20, number).ptr - text;
+    };
+    put("HTTP/1.1 ");
+    put_number(status_);
+    put(" ");
+    put(reason);
+    put("\r\n");
+    put(text_);
     if (!has_date_) {
-        append(to, "date: ");
-        append(to, rest.date);
-        append(to, "\r\n");
+        put("date: ");
+        put(rest.date);
+        put("\r\n");
     }
-    if (rest.framing == Framing::chunks) append(to, "transfer-encoding: chunked\r\n");
+    if (rest.framing == Framing::chunks) put("transfer-encoding: chunked\r\n");
     if (rest.framing == Framing::length) {
-        append(to, "content-length: ");
-        append_number(to, rest.length);
-        append(to, "\r\n");
+        put("content-length: ");
+        put_number(rest.length);
+        put("\r\n");
     }
     if (rest.is_closing) {
-        append(to, "connection: close\r\n");
+        put("connection: close\r\n");
     } else if (rest.minor_version == 0) {
-        append(to, "connection: keep-alive\r\n");
+        put("connection: keep-alive\r\n");
     }
-    append(to, "\r\n");
+    put("\r\n");
+    to.resize(static_cast<std::size_t>(at - to.data()));
 }
 
 }  // namespace wrun::http

@@ -286,8 +286,7 @@ void ServedExchange::push(bool is_last) {
         const bool is_read = parser_.state() == RequestParser::State::done;
         // What the client has sent before it can know is still answered.
         const bool is_last_one = loop_.is_draining() && !connection_->has_more_input();
-        if (!parser_.is_kept_alive() || !is_read || is_last_one)
-            connection_->close_after_this();
+        if (!parser_.is_kept_alive() || !is_read || is_last_one) connection_->close_after_this();
         ResponseHead::Rest rest;
         rest.minor_version = request().minor_version;
         rest.date = loop_.date();

@@ -1,4 +1,5 @@
-// Bytes through a RequestParser, cut in any way, and what came of them as values to compare.
+// Bytes through a RequestParser, cut in any way, and what came of them as values to compare: the
+// same bytes must come to the same values.
 #pragma once
 
 #include <string>
