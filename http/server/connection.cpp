@@ -20,8 +20,6 @@ constexpr u32 receives_max = 8;
 constexpr std::size_t pending_bytes_max = std::size_t{64} << 10;
 /// How long a client that was told to stop may go on sending into nothing.
 constexpr u64 linger_ns = u64{2'000'000'000};
-/// When the server ends, requests that are on their way to idle connections are still answered.
-constexpr u64 drain_grace_ns = u64{250'000'000};
 
 }  // namespace
 
@@ -319,7 +317,7 @@ u64 Connection::deadline_ns() const noexcept {
     if (!exchange_ || (exchange_->phase == ServedExchange::Phase::receiving &&
                           exchange_->parser().state() == RequestParser::State::empty)) {
         const u64 idle = loop_.is_draining()
-                             ? std::max(since_ns_, loop_.drain_begin_ns()) + drain_grace_ns
+                             ? std::max(since_ns_, loop_.drain_begin_ns()) + options.drain_grace_ns
                              : since_ns_ + options.idle_ns;
         return std::min(result, idle);
     }

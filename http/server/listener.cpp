@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/un.h>
@@ -129,6 +130,15 @@ os::File Listener::accept(Connection::Ends& ends, int& error) const {
     if (is_any_ && ::getsockname(client.number(), &address.any, &size) == 0)
         name(address, ends.server_address, ends.server_port);
     return client;
+}
+
+void Listener::refuse_new() const noexcept {
+    if (!is_tcp_) return;
+    // A filter that lets no packet through: closing alone would reset who comes between the last
+    // accept and the close.
+    sock_filter nothing{BPF_RET | BPF_K, 0, 0, 0};
+    const sock_fprog program{1, &nothing};
+    ::setsockopt(socket(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
 void Listener::on_events(u32 /*events*/) {

@@ -18,6 +18,8 @@ public:
     [[nodiscard]] static Result<Listener> make(
         const Endpoint& endpoint, u16 port, int shared, int backlog);
 
+    /// New clients are left to others; those that the system has connected stay to be accepted.
+    void refuse_new() const noexcept;
     void close() noexcept { socket_ = os::File{}; }
     [[nodiscard]] int socket() const noexcept { return socket_.number(); }
     /// Both are known by now, for addresses.

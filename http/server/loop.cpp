@@ -145,6 +145,7 @@ void Loop::forget_old_routers() {
 void Loop::begin_drain() {
     // Clients that the system has accepted already are clients.
     for (Listener& listener : listeners_) {
+        listener.refuse_new();
         accept_from(listener, ~std::size_t{0});
         listener.close();
     }

@@ -36,7 +36,9 @@ struct ServerOptions {
     u64 body_ns = u64{30'000'000'000};     // without a byte of a body
     u64 write_ns = u64{30'000'000'000};    // without a byte that the client takes
     u64 timeout_ns = u64{10'000'000'000};  // from a handler's start to its end
-    u64 slice_ns = u64{10'000'000};        // of a guest that others wait for; 0: none
+    /// When a drain begins, requests that are on their way to idle connections still get answers.
+    u64 drain_grace_ns = u64{500'000'000};
+    u64 slice_ns = u64{10'000'000};  // of a guest that others wait for; 0: none
 
     u32 in_flight_max = 1024;           // handlers at once
     u32 queue_max = 4096;               // requests that wait for their turn

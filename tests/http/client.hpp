@@ -3,6 +3,7 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -21,6 +22,15 @@
 namespace wrun::http {
 
 inline constexpr u64 ms = 1'000'000;
+
+[[nodiscard]] inline std::size_t open_descriptors() {
+    std::size_t count = 0;
+    DIR* const folder = ::opendir("/proc/self/fd");
+    while (::readdir(folder) != nullptr)
+        count++;
+    ::closedir(folder);
+    return count;
+}
 
 class Client {
 public:
@@ -55,6 +65,7 @@ public:
         if (::poll(&one, 1, timeout_ms) != 1) return {};
         std::string text(65536, '\0');
         const ssize_t count = ::recv(socket_, text.data(), text.size(), 0);
+        if (count < 0) error_ = errno;
         text.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
         return text;
     }
@@ -91,6 +102,8 @@ public:
         }
         return false;
     }
+    /// Of the last time that something could not be received.
+    [[nodiscard]] int error() const { return error_; }
     void half_close() const { ::shutdown(socket_, SHUT_WR); }
     void reset() {
         const linger now{1, 0};
@@ -104,6 +117,7 @@ public:
 
 private:
     int socket_;
+    mutable int error_ = 0;
 };
 
 class FunctionHandler final : public Handler {

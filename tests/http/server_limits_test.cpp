@@ -1,5 +1,4 @@
 // What clients and handlers that misbehave may take, and how a server ends.
-#include <dirent.h>
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
@@ -15,15 +14,6 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
-
-[[nodiscard]] std::size_t open_descriptors() {
-    std::size_t count = 0;
-    DIR* const folder = ::opendir("/proc/self/fd");
-    while (::readdir(folder) != nullptr)
-        count++;
-    ::closedir(folder);
-    return count;
-}
 
 [[nodiscard]] std::size_t resident_bytes() {
     long pages = 0;
@@ -143,7 +133,7 @@ TEST_F(ServerLimits, AClientThatDoesNotReadHoldsItsHandlerUpAndNoMemory) {
     const u64 then = written;
     ::usleep(100'000);
     EXPECT_EQ(written, then);
-    EXPECT_LT(resident_bytes() - before, std::size_t{8} << 20);
+    EXPECT_LT(resident_bytes(), before + (std::size_t{8} << 20));
     (void)client.receive_until("x", 5'000'000);
     EXPECT_GT(written, then);
     // And when it never reads again, its time comes.
@@ -160,7 +150,7 @@ TEST_F(ServerLimits, ManyAnswersThatNobodyReadsAreNotMade) {
     ASSERT_TRUE(client.send(requests));
     ::usleep(200'000);
     EXPECT_LT(counters().by_class[2].get(), 900u);
-    EXPECT_LT(resident_bytes() - before, std::size_t{8} << 20);
+    EXPECT_LT(resident_bytes(), before + (std::size_t{8} << 20));
     EXPECT_EQ(count_of(client.receive_until("HTTP/1.1 200", 1000), "HTTP/1.1 200"), 1000u);
 }
 
@@ -291,7 +281,7 @@ TEST_F(ServerLimits, TenThousandIdleConnectionsTakeLittleAndLeaveNothing) {
     }
     EXPECT_TRUE(soon([&] { return counters().connections.get() == count; }));
     EXPECT_THAT(ask(get("/")), EndsWith("hello"));
-    EXPECT_LT((resident_bytes() - memory) / count, 2000u);
+    EXPECT_LT(resident_bytes(), memory + count * 2000);
     clients.clear();
     EXPECT_TRUE(soon([&] { return counters().connections.get() == 0; }));
     EXPECT_EQ(open_descriptors(), before);
@@ -337,6 +327,7 @@ TEST_F(ServerLimits, ADrainHasAnEnd) {
 TEST_F(ServerLimits, ADrainUnderLoadLosesNoRequest) {
     ServerOptions options;
     options.threads = 2;
+    options.drain_grace_ns = 2000 * ms;  // a busy machine may hold a client up for long
     start({}, options);
     struct Load {
         u16 port;
@@ -371,10 +362,14 @@ TEST_F(ServerLimits, ADrainUnderLoadLosesNoRequest) {
 }
 
 TEST_F(ServerLimits, AnotherRouterTakesOver) {
-    start({{"/slow", [](Exchange& exchange) {
-                sleep_in(exchange, 100 * ms);
-                answer(exchange, "old");
-            }}});
+    start({});
+    auto first = std::make_shared<FunctionRouter>(Functions{{"/slow", [](Exchange& exchange) {
+                                                                 sleep_in(exchange, 100 * ms);
+                                                                 answer(exchange, "old");
+                                                             }}});
+    const std::weak_ptr<FunctionRouter> with_users = first;
+    server_->set_router(std::move(first));
+    EXPECT_TRUE(soon([&] { return ask(get("/")).find(" 404 ") != std::string::npos; }));
     const Client slow = connect();
     slow.send(get("/slow"));
     ASSERT_TRUE(soon([&] { return counters().in_flight.get() == 1; }));
@@ -386,7 +381,9 @@ TEST_F(ServerLimits, AnotherRouterTakesOver) {
     const std::weak_ptr<FunctionRouter> old = router;
     server_->set_router(std::move(router));
     EXPECT_TRUE(soon([&] { return ask(get("/")).ends_with("two"); }));
+    EXPECT_FALSE(with_users.expired());
     EXPECT_THAT(slow.receive_until("old"), EndsWith("old"));
+    EXPECT_TRUE(soon([&] { return with_users.expired(); }));
     server_->set_router(std::make_shared<FunctionRouter>(Functions{{"/", text("three")}}));
     EXPECT_TRUE(soon([&] { return ask(get("/")).ends_with("three"); }));
     EXPECT_TRUE(old.expired());

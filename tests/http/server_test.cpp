@@ -183,8 +183,10 @@ TEST_F(ServerTest, RefusesAndCloses) {
     EXPECT_THAT(ask(get("/") + "GET / HTTP/2.0\r\n\r\n" + get("/")), HasSubstr("HTTP/1.1 505 "));
     EXPECT_EQ(count_of(ask(get("/") + "rubbish\r\n\r\n" + get("/")), "HTTP/1.1 "), 2u);
     const Client client = connect();
-    client.send("GET / HTTP/1.1\r\n" + std::string(40'000, 'x'));
+    // More than is read before it is refused: its rest must not reset the connection.
+    EXPECT_TRUE(client.send("GET / HTTP/1.1\r\n" + std::string(1'000'000, 'x')));
     const std::string text = client.receive_all();
+    EXPECT_EQ(client.error(), 0);
     EXPECT_THAT(text, StartsWith("HTTP/1.1 431 "));
     EXPECT_THAT(text, HasSubstr("connection: close\r\n"));
 }
@@ -237,8 +239,12 @@ TEST_F(ServerTest, WaitsForDescriptors) {
                 answer(exchange, "done");
             }}});
     const Client client = connect();
+    client.send(get("/"));
+    EXPECT_THAT(client.receive_until("hello"), EndsWith("hello"));
+    const std::size_t before = open_descriptors();
     client.send(get("/pipe"));
     EXPECT_THAT(client.receive_until("done"), EndsWith("done"));
+    EXPECT_EQ(open_descriptors(), before);
 }
 
 TEST_F(ServerTest, TurnsFailuresIntoAnswers) {
