@@ -8,8 +8,6 @@ Answer<void> Buffers::read(
     if (count > count_max) return Errno::inval;
     const auto table = memory.view(address, u64{count} * iovec_record::size);
     if (!table) return Errno::fault;
-    // More the system does not transfer at once, however often a guest names the same bytes.
-    constexpr u64 transfer_bytes_max = u64{1} << 31;
     u64 bytes = 0;
     count_ = 0;
     for (u32 index = 0; index < count; ++index) {
@@ -28,6 +26,19 @@ Answer<void> Buffers::read(
         items_[count_++] = {view->data(), view->size()};
     }
     return {};
+}
+
+std::span<const iovec> Buffers::for_one_transfer() noexcept {
+    u64 left = transfer_bytes_max;
+    for (u32 index = 0; index < count_; ++index) {
+        std::size_t& bytes = items_[index].iov_len;
+        if (bytes >= left) {
+            bytes = left;
+            return {items_.data(), index + 1};
+        }
+        left -= bytes;
+    }
+    return {items_.data(), count_};
 }
 
 }  // namespace wrun::wasi

@@ -46,9 +46,14 @@ public:
     [[nodiscard]] Answer<void> read(
         const engine::GuestMemory& memory, u32 address, u32 count, Use use) noexcept;
     [[nodiscard]] iovec* data() noexcept { return items_.data(); }
+    /// No more of them than one transfer takes, whatever a guest names how often.
+    [[nodiscard]] std::span<const iovec> for_one_transfer() noexcept;
     [[nodiscard]] int count() const noexcept { return static_cast<int>(count_); }
 
 private:
+    /// More the system does not transfer at once either.
+    static constexpr u64 transfer_bytes_max = u64{1} << 31;
+
     std::array<iovec, count_max> items_;
     u32 count_ = 0;
 };

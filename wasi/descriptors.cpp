@@ -91,7 +91,7 @@ namespace {
 [[nodiscard]] bool is_same(const Descriptor& one, const Descriptor& other) noexcept {
     if (!one.is_open() || !other.is_open()) return one.is_open() == other.is_open();
     if (one.is_borrowed() || other.is_borrowed()) {
-        if (one.number() != other.number()) return false;
+        if (one.number() != other.number() || one.stream != other.stream) return false;
     } else if (!one.preopen || !other.preopen || *one.preopen != *other.preopen) {
         return false;
     }

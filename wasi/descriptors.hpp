@@ -1,7 +1,8 @@
 // What a guest holds: descriptors by number, each with the rights it was given. A descriptor owns
-// its host file, or borrows it (standard streams), and then nothing about the host's file is
-// changed and it is never closed. The table hands out the lowest free number, as POSIX does, and
-// has an end, so a guest cannot make the host run out of files or memory.
+// its host file, or borrows it (standard streams, directories of many), and then nothing about the
+// host's file is changed and it is never closed; or it is a stream of the host's, without a file.
+// The table hands out the lowest free number, as POSIX does, and has an end, so a guest cannot make
+// the host run out of files or memory.
 #pragma once
 
 #include <sys/stat.h>
@@ -14,12 +15,14 @@
 #include "base/os_file.hpp"
 #include "wasi/errno.hpp"
 #include "wasi/layout.hpp"
+#include "wasi/stream.hpp"
 
 namespace wrun::wasi {
 
 struct Descriptor {
     os::File owned;  // absent when borrowed
     int borrowed = -1;
+    Stream* stream = nullptr;  // instead of a host file; borrowed
     Filetype type = Filetype::unknown;
     /// The guest's view. Of an owned file they are the host's too; of a borrowed one `nonblock` is
     /// ours.
@@ -31,7 +34,7 @@ struct Descriptor {
     std::unique_ptr<const std::string> preopen;  // its name, if it is one
 
     [[nodiscard]] int number() const noexcept { return owned ? owned.number() : borrowed; }
-    [[nodiscard]] bool is_open() const noexcept { return number() >= 0; }
+    [[nodiscard]] bool is_open() const noexcept { return number() >= 0 || stream != nullptr; }
     [[nodiscard]] bool is_borrowed() const noexcept { return !owned; }
 };
 
@@ -44,6 +47,7 @@ class DescriptorTable {
 public:
     explicit DescriptorTable(u32 limit) noexcept : limit_{limit} {}
 
+    void reserve(u32 rows) { rows_.reserve(rows); }
     /// Whether insert() will find a number; asked before anything is created for it.
     [[nodiscard]] Answer<void> room() noexcept;
     [[nodiscard]] Answer<u32> insert(Descriptor descriptor);

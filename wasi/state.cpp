@@ -4,10 +4,10 @@
 #include <fcntl.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
-#include "wasi/beneath.hpp"
 #include "wasi/times.hpp"
 #include "wasi/uninterrupted.hpp"
 
@@ -22,6 +22,14 @@ constexpr Rights rights_of_any_stream = rights::fd_seek | rights::fd_tell | righ
                                         rights::fd_fdstat_set_flags | rights::fd_sync |
                                         rights::fd_datasync | rights::fd_filestat_get |
                                         rights::poll_fd_readwrite | rights::sock_shutdown;
+
+void place_stream(DescriptorTable& table, u32 number, Stream& host) {
+    Descriptor stream;
+    stream.stream = &host;
+    const Rights direction = number == 0 ? rights::fd_read : rights::fd_write;
+    stream.rights_base = rights::of_stream & (direction | rights_of_any_stream);
+    table.place(number, std::move(stream));
+}
 
 /// Standard input is there to be read and the others to be written, whatever a terminal would
 /// allow.
@@ -39,83 +47,62 @@ void place_stream(DescriptorTable& table, u32 number, int host) {
     table.place(number, std::move(stream));
 }
 
-os::File open_directory(const Preopen& preopen) noexcept {
-    if (preopen.host_directory >= 0)
-        return os::File{::fcntl(preopen.host_directory, F_DUPFD_CLOEXEC, 3)};
-    const char* const path = preopen.host_path.c_str();
-    os::File opened{
-        uninterrupted([&] { return ::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); })};
-    // A directory that may be searched and not listed is still a place for files whose names are
-    // known.
-    if (!opened && errno == EACCES)
-        opened = os::File{::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)};
-    return opened;
-}
-
-std::string no_openat2(const Preopen& preopen, int error) {
-    std::string text = "cannot grant the directory '" + preopen.host_path + "': ";
-    if (error == ENOSYS)
-        return text +
-               "this kernel has no openat2, which keeps guests inside (it came with Linux 5.6); "
-               "use a "
-               "newer kernel, or run without directories";
-    if (error == EPERM)
-        return text +
-               "openat2, which keeps guests inside, is refused here, most likely by a container's "
-               "seccomp profile (or the kernel is older than Linux 5.6); allow openat2 in the "
-               "profile "
-               "or update the container runtime, or run without directories";
-    return text + std::strerror(error);
-}
-
-std::string grant(DescriptorTable& table, u32 number, const Preopen& preopen) {
-    if (preopen.host_path.find('\0') != std::string::npos)
-        return "the name of a granted directory holds a zero byte";
-    os::File directory = open_directory(preopen);
-    if (!directory)
-        return "cannot open the directory '" + preopen.host_path + "': " + std::strerror(errno);
-    struct stat status {};
-    if (::fstat(directory.number(), &status) != 0 || !S_ISDIR(status.st_mode))
-        return "'" + preopen.host_path + "' is not a directory";
-    if (const int error = try_open_beneath(directory.number()); error != 0)
-        return no_openat2(preopen, error);
-
+/// A granted directory: opened for this state, or borrowed from Directories.
+void place_directory(DescriptorTable& table, u32 number, os::File owned, int borrowed,
+    const std::string& guest_path, bool read_only) {
     Descriptor descriptor;
-    descriptor.owned = std::move(directory);
+    descriptor.owned = std::move(owned);
+    descriptor.borrowed = borrowed;
     descriptor.type = Filetype::directory;
-    descriptor.read_only = preopen.read_only;
+    descriptor.read_only = read_only;
     descriptor.rights_base = rights::of_directory;
     descriptor.rights_inheriting = rights::all;
-    descriptor.preopen = std::make_unique<const std::string>(preopen.guest_path);
+    descriptor.preopen = std::make_unique<const std::string>(guest_path);
     table.place(number, std::move(descriptor));
-    return {};
 }
 
 }  // namespace
+
+bool StringList::add(std::initializer_list<std::string_view> parts) {
+    const std::size_t begin = text_.size();
+    for (const std::string_view part : parts)
+        text_.append(part);
+    const std::size_t bytes = text_.size() - begin;
+    const bool fits = text_.size() + 1 + 4 * (offsets_.size() + 1) <= 0xffff'ffff;
+    if (!fits || std::memchr(text_.data() + begin, 0, bytes) != nullptr) {
+        text_.resize(begin);
+        return false;
+    }
+    text_.push_back('\0');
+    offsets_.push_back(static_cast<u32>(begin));
+    return true;
+}
 
 bool StringList::assign(const std::vector<std::string>& strings) {
     u64 bytes = 0;
     for (const std::string& one : strings)
         bytes += one.size() + 1;
-    if (bytes + 4 * strings.size() > 0xffff'ffff) return false;
-    text_.reserve(bytes);
-    offsets_.reserve(strings.size());
-    for (const std::string& one : strings) {
-        if (one.find('\0') != std::string::npos) return false;
-        offsets_.push_back(static_cast<u32>(text_.size()));
-        text_.append(one.c_str(), one.size() + 1);
-    }
-    return true;
+    reserve(strings.size(), bytes);
+    return std::all_of(
+        strings.begin(), strings.end(), [this](const std::string& one) { return add({one}); });
 }
 
 State::Made State::make(const Config& config) {
-    std::unique_ptr<State> state{new State{config}};
-    if (!state->args_.assign(config.args))
+    StringList args;
+    if (!args.assign(config.args))
         return {nullptr, "the arguments are too many, or one holds a zero byte"};
-    if (!state->env_.assign(config.env))
+    StringList env;
+    if (!env.assign(config.env))
         return {nullptr, "the environment is too large, or a variable holds a zero byte"};
-    if (config.preopens.size() + first_preopen > config.descriptors_max)
+    return make(config, std::move(args), std::move(env));
+}
+
+State::Made State::make(const Grants& grants, StringList args, StringList env) {
+    const std::size_t shared =
+        grants.directories != nullptr ? grants.directories->rows().size() : 0;
+    if (shared + grants.preopens.size() + first_preopen > grants.descriptors_max)
         return {nullptr, "more directories are granted than descriptors are allowed"};
+    std::unique_ptr<State> state{new State{grants, std::move(args), std::move(env)}};
     if (std::string error = state->grant_descriptors(state->descriptors_); !error.empty())
         return {nullptr, std::move(error)};
     return {std::move(state), {}};
@@ -126,11 +113,28 @@ u64 State::monotonic_ns() const noexcept {
 }
 
 std::string State::grant_descriptors(DescriptorTable& table) const {
-    for (u32 number = 0; number < config_.stdio.size(); ++number)
-        place_stream(table, number, config_.stdio[number]);
+    const std::size_t shared =
+        grants_.directories != nullptr ? grants_.directories->rows().size() : 0;
+    table.reserve(first_preopen + static_cast<u32>(shared + grants_.preopens.size()));
+    for (u32 number = 0; number < grants_.stdio.size(); ++number) {
+        if (Stream* const stream = grants_.streams[number]) {
+            place_stream(table, number, *stream);
+        } else {
+            place_stream(table, number, grants_.stdio[number]);
+        }
+    }
     u32 number = first_preopen;
-    for (const Preopen& preopen : config_.preopens) {
-        if (std::string error = grant(table, number++, preopen); !error.empty()) return error;
+    if (grants_.directories != nullptr) {
+        for (const Directories::Row& row : grants_.directories->rows())
+            place_directory(
+                table, number++, {}, row.directory.number(), row.guest_path, row.read_only);
+    }
+    for (const Preopen& preopen : grants_.preopens) {
+        std::string error;
+        os::File directory = open_preopen(preopen, error);
+        if (!error.empty()) return error;
+        place_directory(
+            table, number++, std::move(directory), -1, preopen.guest_path, preopen.read_only);
     }
     return {};
 }
@@ -147,7 +151,7 @@ Answer<const GenerationId*> State::generation_id() noexcept {
 }
 
 std::optional<u32> State::find_changed_descriptor(std::string& why) const {
-    DescriptorTable granted{config_.descriptors_max};
+    DescriptorTable granted{grants_.descriptors_max};
     why = grant_descriptors(granted);
     if (!why.empty()) return std::nullopt;
     return descriptors_.find_difference(granted);
@@ -157,7 +161,7 @@ std::string State::reset() {
     generation_id_.reset();
     refused_.reset();
     if (!is_used_) return {};
-    descriptors_ = DescriptorTable{config_.descriptors_max};
+    descriptors_ = DescriptorTable{grants_.descriptors_max};
     is_used_ = false;
     return grant_descriptors(descriptors_);
 }

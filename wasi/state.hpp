@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,26 +14,24 @@
 
 #include "wasi/access.hpp"
 #include "wasi/descriptors.hpp"
+#include "wasi/directories.hpp"
+#include "wasi/stream.hpp"
 
 namespace wrun::wasi {
 
-/// A directory the guest finds open from the start (descriptors 3, 4, …).
-struct Preopen {
-    std::string host_path;
-    std::string guest_path;
-    bool read_only = false;
-    /// An open directory instead of `host_path`. Borrowed: it is duplicated.
-    int host_directory = -1;
-};
-
-struct Config {
-    std::vector<std::string> args;
-    std::vector<std::string> env;  // "NAME=value"
+/// What a guest is given but for its arguments and environment.
+struct Grants {
     std::vector<Preopen> preopens;
+    /// Directories that many states have, before those in `preopens`. Borrowed.
+    const Directories* directories = nullptr;
     /// The host's descriptors behind 0, 1 and 2. Borrowed: never closed, their flags never changed,
     /// and they must outlive the state. -1, or one that is not open, is a descriptor the guest does
     /// not have. Writing to a pipe whose reader is gone raises SIGPIPE: hosts ignore that signal.
     std::array<int, 3> stdio = {0, 1, 2};
+    /// Instead of those. Borrowed.
+    std::array<Stream*, 3> streams = {};
+    /// Through which the guest's calls wait, borrowed; absent: in the system.
+    Waiter* waiter = nullptr;
     u32 descriptors_max = 1024;
     /// What the guest may learn at all (wasi/access.hpp); everything else traps.
     AccessSet allowed = AccessSet::all();
@@ -42,10 +41,22 @@ struct Config {
     u64 monotonic_from_ns = 0;
 };
 
+struct Config : Grants {
+    std::vector<std::string> args;
+    std::vector<std::string> env;  // "NAME=value"
+};
+
 /// Strings as preview 1 hands them out: one after the other with their NULs, found by offsets.
 class StringList {
 public:
-    /// Fails (false) when one holds a NUL or all are larger than a guest could address.
+    void reserve(std::size_t strings, std::size_t bytes) {
+        offsets_.reserve(strings);
+        text_.reserve(bytes);
+    }
+    /// One string, in parts. False, and nothing is added, when it holds a NUL or all are larger
+    /// than a guest could address.
+    [[nodiscard]] bool add(std::initializer_list<std::string_view> parts);
+    /// Fails likewise.
     [[nodiscard]] bool assign(const std::vector<std::string>& strings);
     [[nodiscard]] const std::vector<u32>& offsets() const noexcept { return offsets_; }
     [[nodiscard]] std::string_view text() const noexcept { return text_; }
@@ -65,17 +76,20 @@ public:
         std::string error;
     };
     [[nodiscard]] static Made make(const Config& config);
+    /// For hosts that make one for every request: nothing is copied but what a guest may change.
+    [[nodiscard]] static Made make(const Grants& grants, StringList args, StringList env);
 
     [[nodiscard]] const StringList& args() const noexcept { return args_; }
     [[nodiscard]] const StringList& env() const noexcept { return env_; }
-    [[nodiscard]] AccessSet allowed() const noexcept { return config_.allowed; }
+    [[nodiscard]] AccessSet allowed() const noexcept { return grants_.allowed; }
+    [[nodiscard]] Waiter* waiter() const noexcept { return grants_.waiter; }
     /// The kind of the last access that was refused, if one was.
     [[nodiscard]] std::optional<Access> refused() const noexcept { return refused_; }
     void note_refusal(Access kind) noexcept { refused_ = kind; }
     /// What to add to the host's monotonic clock for the guest's.
-    [[nodiscard]] u64 monotonic_offset_ns() const noexcept { return config_.monotonic_from_ns; }
+    [[nodiscard]] u64 monotonic_offset_ns() const noexcept { return grants_.monotonic_from_ns; }
     /// Config::monotonic_from_ns, for who learns it later; before the guest runs.
-    void set_monotonic_from(u64 ns) noexcept { config_.monotonic_from_ns = ns; }
+    void set_monotonic_from(u64 ns) noexcept { grants_.monotonic_from_ns = ns; }
     /// What the guest's monotonic clock tells.
     [[nodiscard]] u64 monotonic_ns() const noexcept;
     /// Random, made when it is asked for first; an error when the system gives none.
@@ -96,10 +110,14 @@ public:
     [[nodiscard]] std::string reset();
 
 private:
-    explicit State(const Config& config) : config_{config}, descriptors_{config.descriptors_max} {}
+    State(const Grants& grants, StringList args, StringList env)
+        : grants_{grants},
+          args_{std::move(args)},
+          env_{std::move(env)},
+          descriptors_{grants.descriptors_max} {}
     [[nodiscard]] std::string grant_descriptors(DescriptorTable& table) const;
 
-    Config config_;
+    Grants grants_;
     StringList args_;
     StringList env_;
     DescriptorTable descriptors_;

@@ -8,20 +8,12 @@
 
 #include "wasi/areas/areas.hpp"
 #include "wasi/uninterrupted.hpp"
+#include "wasi/waiting.hpp"
 
 namespace wrun::wasi::areas {
 namespace {
 
 constexpr u64 offset_max = std::numeric_limits<i64>::max();
-
-/// Waits `timeout_ms` (-1: for ever) for one of `events`; `again` when there is none by then.
-Answer<void> wait_for(int number, short events, int timeout_ms) {
-    pollfd waiting{number, events, 0};
-    const int ready = uninterrupted([&] { return ::poll(&waiting, 1, timeout_ms); });
-    if (ready < 0) return last_errno();
-    if (ready == 0) return Errno::again;
-    return (waiting.revents & POLLNVAL) != 0 ? Errno::badf : Errno::success;
-}
 
 /// Runs a transfer with the blocking the *guest* asked for. A borrowed file's O_NONBLOCK belongs to
 /// other processes too, so it is neither set nor trusted.
@@ -29,13 +21,26 @@ template <class Transfer>
 Errno transfer(const Call& call, const Descriptor& descriptor, short events, u32 transferred,
     Transfer&& once) {
     const bool nonblocking = (descriptor.flags & fdflags::nonblock) != 0;
-    if (nonblocking && descriptor.is_borrowed()) WRUN_TRY(wait_for(descriptor.number(), events, 0));
+    if (nonblocking && descriptor.is_borrowed())
+        WRUN_TRY(wait_for(call.state, descriptor.number(), events, 0));
+    WRUN_TRY(wait_before(call.state, descriptor, events));
     for (;;) {
         const ssize_t bytes = uninterrupted(once);
         if (bytes >= 0) return call.store(transferred, static_cast<u32>(bytes));
         if (errno != EAGAIN || nonblocking) return last_errno();
-        WRUN_TRY(wait_for(descriptor.number(), events, -1));
+        WRUN_TRY(wait_for(call.state, descriptor.number(), events, -1));
     }
+}
+
+/// A stream of the host's, with the blocking the guest asked for.
+template <class Transfer>
+Errno transfer_stream(
+    const Call& call, const Descriptor& descriptor, Buffers& list, u32 transferred, Transfer way) {
+    const bool waits = (descriptor.flags & fdflags::nonblock) == 0;
+    const auto buffers = list.for_one_transfer();
+    if (buffers.empty()) return call.store(transferred, u32{0});
+    const u32 bytes = WRUN_TRY((descriptor.stream->*way)(buffers, waits));
+    return call.store(transferred, bytes);
 }
 
 Answer<i64> file_offset(u64 offset) {
@@ -61,6 +66,8 @@ Errno fd_read(Call& call, u32 fd, u32 buffers, u32 count, u32 transferred) {
     Buffers list;
     WRUN_TRY(list.read(call.memory, buffers, count, Buffers::Use::writes));
     WRUN_TRY(call.check(transferred, 4));
+    if (descriptor->stream != nullptr)
+        return transfer_stream(call, *descriptor, list, transferred, &Stream::read);
     return transfer(call, *descriptor, POLLIN, transferred,
         [&] { return ::readv(descriptor->number(), list.data(), list.count()); });
 }
@@ -82,6 +89,8 @@ Errno fd_write(Call& call, u32 fd, u32 buffers, u32 count, u32 transferred) {
     Buffers list;
     WRUN_TRY(list.read(call.memory, buffers, count, Buffers::Use::reads));
     WRUN_TRY(call.check(transferred, 4));
+    if (descriptor->stream != nullptr)
+        return transfer_stream(call, *descriptor, list, transferred, &Stream::write);
     return transfer(call, *descriptor, POLLOUT, transferred,
         [&] { return ::writev(descriptor->number(), list.data(), list.count()); });
 }
@@ -123,12 +132,14 @@ Errno fd_tell(Call& call, u32 fd, u32 position) {
 Errno fd_sync(Call& call, u32 fd) {
     const Descriptor* const descriptor =
         WRUN_TRY(call.state.descriptors().get(fd, rights::fd_sync));
+    if (descriptor->stream != nullptr) return Errno::inval;  // as of a pipe
     return errno_of_call(uninterrupted([&] { return ::fsync(descriptor->number()); }));
 }
 
 Errno fd_datasync(Call& call, u32 fd) {
     const Descriptor* const descriptor =
         WRUN_TRY(call.state.descriptors().get(fd, rights::fd_datasync));
+    if (descriptor->stream != nullptr) return Errno::inval;  // as of a pipe
     return errno_of_call(uninterrupted([&] { return ::fdatasync(descriptor->number()); }));
 }
 

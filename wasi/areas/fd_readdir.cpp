@@ -82,15 +82,24 @@ void add_entries(Listing& listing, int directory, const u8* begin, const u8* end
     }
 }
 
+/// The position of an open directory is everyone's who has it, on whichever thread.
+Answer<void> open_own(Descriptor& descriptor) {
+    os::File own{::openat(descriptor.number(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!own) return last_errno();
+    descriptor.owned = std::move(own);
+    return {};
+}
+
 }  // namespace
 
 Errno fd_readdir(Call& call, u32 fd, u32 buffer, u32 length, u64 cookie, u32 used) {
-    const Descriptor* const descriptor =
+    Descriptor* const descriptor =
         WRUN_TRY(call.state.descriptors().directory(fd, rights::fd_readdir));
     const auto view = call.memory.view(buffer, length);
     if (!view) return Errno::fault;
     WRUN_TRY(call.check(used, 4));
     if (cookie > static_cast<u64>(std::numeric_limits<i64>::max())) return Errno::inval;
+    if (descriptor->is_borrowed()) WRUN_TRY(open_own(*descriptor));
     const int directory = descriptor->number();
     if (::lseek(directory, static_cast<off_t>(cookie), SEEK_SET) < 0) return last_errno();
 

@@ -48,7 +48,8 @@ Errno fd_fdstat_set_flags(Call& call, u32 fd, u32 flags) {
     const auto wanted = static_cast<u16>(flags);
     if (((wanted ^ descriptor->flags) & ~changeable_flags) != 0) return Errno::notsup;
     if (!descriptor->is_borrowed()) {
-        const int host = ((wanted & fdflags::append) != 0 ? O_APPEND : 0) |
+        const int never_blocks = call.state.waiter() != nullptr ? O_NONBLOCK : 0;
+        const int host = never_blocks | ((wanted & fdflags::append) != 0 ? O_APPEND : 0) |
                          ((wanted & fdflags::nonblock) != 0 ? O_NONBLOCK : 0);
         if (::fcntl(descriptor->number(), F_SETFL, host) != 0) return last_errno();
     }
@@ -69,8 +70,9 @@ Errno fd_fdstat_set_rights(Call& call, u32 fd, u64 base, u64 inheriting) {
 Errno fd_filestat_get(Call& call, u32 fd, u32 record) {
     const Descriptor* const descriptor =
         WRUN_TRY(call.state.descriptors().get(fd, rights::fd_filestat_get));
-    struct stat status {};
-    if (::fstat(descriptor->number(), &status) != 0) return last_errno();
+    struct stat status {};  // of a stream there is nothing to say
+    if (descriptor->stream == nullptr && ::fstat(descriptor->number(), &status) != 0)
+        return last_errno();
     return call.store(record, filestat(status, descriptor->number()));
 }
 

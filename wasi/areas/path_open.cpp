@@ -81,8 +81,11 @@ Errno path_open(Call& call, u32 fd, u32 lookup, u32 path, u32 path_length, u32 o
     WRUN_TRY(table.room());
 
     const u64 access = host_access(base);
-    const Request request{.flags = access | host_flags(fd_flags) | (creates ? O_CREAT : 0) |
-                                   (truncates ? O_TRUNC : 0) | (wants_directory ? O_DIRECTORY : 0) |
+    // Where somebody waits for the guest nothing may block, not even opening a named pipe.
+    const u64 never_blocks = call.state.waiter() != nullptr ? O_NONBLOCK : 0;
+    const Request request{.flags = access | never_blocks | host_flags(fd_flags) |
+                                   (creates ? O_CREAT : 0) | (truncates ? O_TRUNC : 0) |
+                                   (wants_directory ? O_DIRECTORY : 0) |
                                    ((o_flags & oflags::excl) != 0 && creates ? O_EXCL : 0) |
                                    ((lookup & lookupflags::symlink_follow) != 0 ? 0 : O_NOFOLLOW),
         .creates = creates};

@@ -1,6 +1,6 @@
-// Waiting for clocks and descriptors: one ppoll until the earliest deadline, again only when that
-// was interrupted or a hair too early. Every descriptor event the kernel reports becomes an event
-// of the guest's, so the loop cannot spin.
+// Waiting for clocks and descriptors: one ppoll (or what the host has instead of it) until the
+// earliest deadline, again only when that was interrupted or a hair too early. Every descriptor
+// event the kernel reports becomes an event of the guest's, so the loop cannot spin.
 #include <poll.h>
 #include <sys/ioctl.h>
 
@@ -25,6 +25,7 @@ struct Subscription {
     clockid_t clock = CLOCK_MONOTONIC;
     u64 deadline = never;  // on that clock
     u32 waiting = 0;       // index of its pollfd, if it is about a descriptor
+    const Stream* stream = nullptr;
 
     [[nodiscard]] u64 remaining() const noexcept {
         const u64 time = now(clock);
@@ -75,7 +76,10 @@ void read_descriptor(Call& call, Waits& waits, Subscription& subscription, const
     const Descriptor* const descriptor = std::move(found).take();
     const short events = subscription.type == EventType::fd_read ? POLLIN : POLLOUT;
     subscription.waiting = static_cast<u32>(waits.descriptors.size());
-    waits.descriptors.push_back({descriptor->number(), events, 0});
+    subscription.stream = descriptor->stream;
+    const int number = subscription.stream != nullptr ? subscription.stream->waiting_number()
+                                                      : descriptor->number();
+    waits.descriptors.push_back({number, events, 0});
 }
 
 Answer<void> read_subscription(Call& call, Waits& waits, const u8* record) {
@@ -97,14 +101,21 @@ u64 longest_wait(const Waits& waits) {
     u64 result = never;
     for (const Subscription& one : waits.subscriptions) {
         if (one.error != Errno::success) return 0;
+        if (one.stream != nullptr && one.stream->readiness(one.type).is_ready) return 0;
         if (one.type == EventType::clock && one.deadline != never)
             result = std::min(result, one.remaining());
     }
     return result;
 }
 
-Answer<void> wait(Waits& waits) {
+Answer<void> wait(Waits& waits, Waiter* waiter) {
     const u64 longest = longest_wait(waits);
+    if (waiter != nullptr) {
+        u64 until = never;
+        if (longest != never && __builtin_add_overflow(now(CLOCK_MONOTONIC), longest, &until))
+            until = never;
+        return waiter->wait(waits.descriptors, until) < 0 ? last_errno() : Errno::success;
+    }
     const timespec timeout = timespec_of(longest);
     const int ready = ::ppoll(waits.descriptors.data(), waits.descriptors.size(),
         longest == never ? nullptr : &timeout, nullptr);
@@ -129,6 +140,13 @@ bool happened(const Waits& waits, const Subscription& one, Event& event) {
     if (one.error != Errno::success) return true;
     if (one.type == EventType::clock) return one.remaining() == 0;
 
+    if (one.stream != nullptr) {
+        const Stream::Readiness readiness = one.stream->readiness(one.type);
+        if (!readiness.is_ready) return false;
+        if (one.type == EventType::fd_read) event.put<event_record::nbytes>(readiness.bytes);
+        if (readiness.is_over) event.put<event_record::flags>(eventflags::hangup);
+        return true;
+    }
     const pollfd& waited = waits.descriptors[one.waiting];
     if (waited.revents == 0) return false;
     if ((waited.revents & POLLNVAL) != 0) {
@@ -159,7 +177,7 @@ Errno poll_oneoff(Call& call, u32 subscriptions, u32 events, u32 count, u32 even
 
     u32 written = 0;
     while (written == 0) {
-        WRUN_TRY(wait(waits));
+        WRUN_TRY(wait(waits, call.state.waiter()));
         for (const Subscription& one : waits.subscriptions) {
             Event event;
             if (!happened(waits, one, event)) continue;

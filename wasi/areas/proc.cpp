@@ -9,7 +9,9 @@ engine::HostResult proc_exit(Call&, u32 status) {
     return engine::HostResult::exited(status);
 }
 
-Errno sched_yield(Call&) {
+Errno sched_yield(Call& call) {
+    if (Waiter* const waiter = call.state.waiter())
+        return errno_of_call(waiter->wait({}, 0) < 0 ? -1 : 0);
     return errno_of_call(::sched_yield());
 }
 

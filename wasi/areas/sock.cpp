@@ -1,8 +1,10 @@
 // Sockets that a guest was given. Nothing here makes a connection.
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "wasi/areas/areas.hpp"
 #include "wasi/uninterrupted.hpp"
+#include "wasi/waiting.hpp"
 
 namespace wrun::wasi::areas {
 namespace {
@@ -28,7 +30,9 @@ Errno sock_accept(Call& call, u32 fd, u32 fd_flags, u32 accepted) {
     const Descriptor* const listener = WRUN_TRY(socket(call, fd, rights::sock_accept));
     WRUN_TRY(call.check(accepted, 4));
     WRUN_TRY(table.room());
-    const int host_flags = SOCK_CLOEXEC | (fd_flags != 0 ? SOCK_NONBLOCK : 0);
+    WRUN_TRY(wait_before(call.state, *listener, POLLIN));
+    const bool never_blocks = call.state.waiter() != nullptr;
+    const int host_flags = SOCK_CLOEXEC | (fd_flags != 0 || never_blocks ? SOCK_NONBLOCK : 0);
     os::File connection{
         uninterrupted([&] { return ::accept4(listener->number(), nullptr, nullptr, host_flags); })};
     if (!connection) return last_errno();
@@ -49,11 +53,14 @@ Errno sock_recv(
     WRUN_TRY(list.read(call.memory, buffers, count, Buffers::Use::writes));
     WRUN_TRY(call.check(transferred, 4));
     WRUN_TRY(call.check(ro_flags, 2));
+    WRUN_TRY(wait_before(call.state, *descriptor, POLLIN));
     msghdr message{};
     message.msg_iov = list.data();
     message.msg_iovlen = static_cast<std::size_t>(list.count());
-    const int flags = ((ri_flags & recv_peek) != 0 ? MSG_PEEK : 0) |
-                      ((ri_flags & recv_waitall) != 0 ? MSG_WAITALL : 0);
+    const int flags =
+        ((ri_flags & recv_peek) != 0 ? MSG_PEEK : 0) |
+        // Some of it is an answer too.
+        ((ri_flags & recv_waitall) != 0 && call.state.waiter() == nullptr ? MSG_WAITALL : 0);
     const ssize_t bytes =
         uninterrupted([&] { return ::recvmsg(descriptor->number(), &message, flags); });
     if (bytes < 0) return last_errno();
@@ -68,6 +75,7 @@ Errno sock_send(Call& call, u32 fd, u32 buffers, u32 count, u32 si_flags, u32 tr
     Buffers list;
     WRUN_TRY(list.read(call.memory, buffers, count, Buffers::Use::reads));
     WRUN_TRY(call.check(transferred, 4));
+    WRUN_TRY(wait_before(call.state, *descriptor, POLLOUT));
     msghdr message{};
     message.msg_iov = list.data();
     message.msg_iovlen = static_cast<std::size_t>(list.count());
