@@ -132,6 +132,8 @@ public:
 
     // ---- for host functions -----------------------------------------------------------------
 
+    /// In place of a descriptor in wait(): POLLIN when read_body() would not wait.
+    static constexpr int body_descriptor = -2;
     /// As poll(2) but for a point of os::monotonic_ns() (engine::CallLimits::never: for ever)
     /// instead of a duration; suspends the fiber. -1 and EINTR when the run shall end.
     [[nodiscard]] virtual int wait(std::span<pollfd> descriptors, u64 until_ns) = 0;
