@@ -1,0 +1,141 @@
+// http-wasm: the guest's handle_request looks at a request and changes it, or answers; unless it
+// answers, what is next does, and handle_response of the same instance sees how.
+#include <algorithm>
+
+#include "http/http_wasm_request.hpp"
+
+namespace wrun::http {
+namespace {
+
+class HttpWasm : public Handler {
+public:
+    HttpWasm(std::unique_ptr<const Guest> guest, u32 features) noexcept
+        : guest_{std::move(guest)},
+          features_{features},
+          handle_request_{guest_->function("handle_request")},
+          handle_response_{guest_->function("handle_response")} {}
+    void handle(Exchange& exchange) const override;
+
+private:
+    void run(Exchange& exchange, HttpWasmContext& context, HttpWasmRequest& request) const;
+    void run_next(engine::Run& run, HttpWasmRequest& request, u32 number) const;
+    [[nodiscard]] const Handler& next() const noexcept {
+        static const NotFound not_found;
+        return guest_->options().next ? *guest_->options().next : not_found;
+    }
+    std::unique_ptr<const Guest> guest_;
+    u32 features_;
+    FuncIndex handle_request_;
+    FuncIndex handle_response_;
+};
+
+/// Whether the call is over well; else the exchange has its end, if it still wants one.
+bool is_well(Exchange& exchange, const Ended& ended) {
+    if (ended.is_cancelled) return false;
+    if (ended.failure) {
+        exchange.fail(*ended.failure, ended.detail);
+        return false;
+    }
+    if (ended.exited) {
+        exchange.fail(
+            Failure::no_response, "the guest exited with status " + std::to_string(*ended.exited));
+        return false;
+    }
+    return true;
+}
+
+void HttpWasm::handle(Exchange& exchange) const {
+    LineStream log{exchange};
+    ExchangeWaiter waiter{exchange};
+    NoInput nothing;
+    wasi::Grants grants = guest_->grants();
+    grants.streams = {&nothing, &log, &log};
+    grants.waiter = &waiter;
+    wasi::StringList env;
+    if (!env.assign(guest_->options().env))
+        return exchange.fail(Failure::internal, "a variable holds a zero byte");
+    const wasi::State::Made state = wasi::State::make(grants, {}, std::move(env));
+    if (!state.state) return exchange.fail(Failure::internal, state.error);
+
+    HttpWasmRequest request{exchange, guest_->options(), features_};
+    HttpWasmContext context;
+    context.wasi = state.state.get();
+    context.options = &guest_->options();
+    context.request = &request;
+    context.log = &log;
+    run(exchange, context, request);
+    log.finish();
+}
+
+void HttpWasm::run(Exchange& exchange, HttpWasmContext& context, HttpWasmRequest& request) const {
+    std::optional<engine::Run> run = guest_->start(exchange, context);
+    if (!run) return;
+    std::vector<engine::Value> results;
+    if (!is_well(exchange, call(exchange, *run, handle_request_, {}, results))) return;
+    const u64 answer = results.front().bits;
+    // The client has its answer before the slot is made new.
+    if (static_cast<u32>(answer) != 1) return request.finish();
+    run_next(*run, request, static_cast<u32>(answer >> 32));
+}
+
+void HttpWasm::run_next(engine::Run& run, HttpWasmRequest& request, u32 number) const {
+    Exchange& exchange = request.exchange;
+    NextExchange inner{request};
+    next().handle(inner);
+    const bool is_buffered = request.has(features::buffer_response);
+    const bool is_error = !inner.is_finished() || inner.failure();
+    if (inner.is_outer_failed()) return;
+    const engine::Value arguments[] = {
+        engine::Value::i32(number), engine::Value::i32(is_error ? 1 : 0)};
+    std::vector<engine::Value> results;
+    if (!is_well(exchange, call(exchange, run, handle_response_, arguments, results))) return;
+    // A guest that buffers may have said something instead.
+    if (is_error && !request.is_answered_after_next())
+        return exchange.fail(inner.failure().value_or(Failure::internal), inner.detail());
+    if (is_buffered) return request.finish();
+    exchange.finish();
+}
+
+bool is_http_wasm(const wrun::Module& module) {
+    const bool imports_it = std::any_of(module.imports.begin(), module.imports.end(),
+        [&](const Import& import) { return module.text(import.module) == "http_handler"; });
+    return imports_it || exports_function(module, "handle_request");
+}
+
+std::string check(const wrun::Module& module) {
+    constexpr ValType two[] = {type_i32, type_i32};
+    constexpr ValType wide[] = {type_i64};
+    if (!exports_function(module, "handle_request", {}, wide))
+        return "the module does not export handle_request as a function () -> i64";
+    if (!exports_function(module, "handle_response", two, {}))
+        return "the module does not export handle_response as a function (i32, i32) -> ()";
+    const bool has_memory =
+        std::any_of(module.exports.begin(), module.exports.end(), [&](const Export& one) {
+            return one.kind == ExternKind::memory && module.text(one.field) == "memory";
+        });
+    return has_memory ? "" : "the module does not export its memory as 'memory'";
+}
+
+MadeHandler make_http_wasm(const ModulePtr& module, const HandlerOptions& options) {
+    if (std::string error = check(module->decoded()); !error.empty())
+        return {nullptr, "this module imports or exports http-wasm's names, but " + error, {}};
+    if (options.reuse != 1)
+        return {nullptr,
+            "instances that serve more than one request are not there yet: leave --reuse at 1", {}};
+    HttpWasmContext during_start;
+    during_start.options = &options;
+    Guest::Made made = Guest::make(module, options,
+        {&define_http_handler, {"_initialize", "_start"}, during_start,
+            "http_handler, wasi_snapshot_preview1 and wrun"});
+    if (!made.guest) return {nullptr, std::move(made.error), std::move(made.output)};
+    return {std::make_unique<const HttpWasm>(std::move(made.guest), during_start.features), {},
+        std::move(made.output)};
+}
+
+}  // namespace
+
+const Abi http_wasm_abi = {"http-wasm",
+    "imports functions of http_handler and exports handle_request and handle_response",
+    &is_http_wasm, &make_http_wasm};
+
+}  // namespace wrun::http
