@@ -1,4 +1,5 @@
-// Handlers out of WAT, and requests to them: an engine, a pool and a shard of it.
+// Handlers out of WAT, and requests to them: an engine, a pool and a shard of it. Each test has its
+// own, and says its requests and reads its answers through MemoryExchange.
 #pragma once
 
 #include <gmock/gmock.h>

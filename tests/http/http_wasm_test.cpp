@@ -163,7 +163,8 @@ TEST_F(HttpWasmTest, NamesAndValuesOfFields) {
 
 TEST_F(HttpWasmTest, ALogIsLines) {
     make(guest(
-        R"((call $log (i32.const -1) (i32.const 32) (i32.const 5)) (call $log (i32.const 0) (i32.const 32) (i32.const 5))
+        R"((call $log (i32.const -1) (i32.const 32) (i32.const 5))
+        (call $log (i32.const 0) (i32.const 32) (i32.const 5))
         (call $log (i32.const 2) (i32.const 48) (i32.const 3)) (call $log (i32.const 3) (i32.const 48) (i32.const 3))
         (call $log (i32.const -1) (i32.const 65530) (i32.const 100))
         (call $say_number (i64.extend_i32_u (call $log_enabled (i32.const 0))))
@@ -325,7 +326,8 @@ TEST_F(HttpWasmTest, TheContextOfARequestComesBack) {
 TEST_F(HttpWasmTest, TheAnswerOfNextCanBeReadAndLeft) {
     make(guest("(drop (call $enable_features (i32.const 2)))", "1",
         R"((if (i64.ne (call $read_body (i32.const 1) (i32.const 1024) (i32.const 3)) (i64.const 3)) (then unreachable))
-           (if (i64.ne (call $read_body (i32.const 1) (i32.const 1027) (i32.const 3)) (i64.const 0x100000001)) (then unreachable))
+           (if (i64.ne (call $read_body (i32.const 1) (i32.const 1027) (i32.const 3)) (i64.const 0x100000001))
+               (then unreachable))
            (if (i32.ne (i32.load (i32.const 1024)) (i32.const 0x7478656e)) (then unreachable)))"));
     EXPECT_EQ(run().text(), "203 next");
     EXPECT_EQ(exchanges_.back().field("content-length"), "4") << "as next said";

@@ -72,7 +72,8 @@ const char* const echoing = R"(
         (call $write (i32.const 1) (i32.const 1024) (i32.const 26))
         (loop $again
             (i32.store (i32.const 0) (i32.const 65536)) (i32.store (i32.const 4) (i32.const 1000))
-            (if (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)) (then (call $exit (i32.const 9))))
+            (if (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8))
+                (then (call $exit (i32.const 9))))
             (local.set $bytes (i32.load (i32.const 8)))
             (if (local.get $bytes) (then
                 (call $write (i32.const 1) (i32.const 65536) (local.get $bytes)) (br $again))))))";
