@@ -1,4 +1,5 @@
-// A request's body as a guest's standard input.
+// A request's body as a guest's standard input: as it comes, or read whole before the guest starts.
+// Borrows the exchange.
 #pragma once
 
 #include <vector>
