@@ -5,6 +5,7 @@ find_package(asmjit REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(Threads REQUIRED)
 find_path(WRUN_CAPSTONE_INCLUDE capstone/capstone.h REQUIRED)
+find_path(WRUN_TOML_INCLUDE toml++/toml.h REQUIRED)
 
 set(llhttp "${WRUN_DEPS_DIR}/llhttp")
 if(NOT EXISTS "${llhttp}/include/llhttp.h")

@@ -21,6 +21,7 @@ FOREIGN_HEADERS = {
     "capstone/": ("cli/",),
     "llhttp": ("http/", "bench/http/"),
     "mimalloc": ("cli/",),
+    "toml++/": ("http/spin/toml.cpp",),
     "gtest/": ("tests/",),
     "gmock/": ("tests/",),
     "benchmark/": ("bench/",),
