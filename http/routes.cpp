@@ -194,6 +194,17 @@ std::optional<std::string_view> misleading(std::string_view path) noexcept {
     return {};
 }
 
+bool is_below(std::string_view pattern, std::span<const std::string_view> segments) {
+    const Parsed parsed = parse(pattern);
+    const std::size_t count = parsed.segments.size() + (parsed.wildcard ? 1 : 0);
+    return parsed.why.empty() && parsed.segments.size() >= segments.size() &&
+           count > segments.size() &&
+           std::equal(segments.begin(), segments.end(), parsed.segments.begin(),
+               [](std::string_view fixed, const Parsed::Segment& segment) {
+                   return !segment.is_name && segment.text == fixed;
+               });
+}
+
 RouteTable::RouteTable() {
     (void)new_node();
 }

@@ -21,6 +21,9 @@ namespace wrun::http {
 /// Nothing when it is not.
 [[nodiscard]] std::optional<std::string_view> misleading(std::string_view path) noexcept;
 
+/// Whether all that a pattern meets lies below these fixed segments; false for no pattern.
+[[nodiscard]] bool is_below(std::string_view pattern, std::span<const std::string_view> segments);
+
 class RouteTable {
 public:
     /// Of one pattern; find() wants room for as many fields as the first.

@@ -82,7 +82,8 @@ std::string in_quotes(std::string_view text) {
 }
 
 std::string_view nearest(std::string_view word, std::span<const std::string_view> known) {
-    if (word.size() > 64) return {};
+    // Many names are compared in vain, and by whoever has written many.
+    if (word.size() > 64 || known.size() > 1000) return {};
     std::string_view best;
     std::size_t best_distance = word.size() < 4 ? 2 : 3;  // this is too far
     for (const std::string_view name : known) {

@@ -230,6 +230,15 @@ TEST(Routes, DuplicatesAreThoseThatMeetTheSamePaths) {
     EXPECT_TRUE(table.add("/...", "c").ok());
 }
 
+TEST(Routes, KnowsWhatLiesBelowASegment) {
+    const std::string_view above[] = {"a", "b"};
+    for (const char* below : {"/a/b/c", "/a/b/...", "/%61/b/:x", "/a/b/c/", "/a/b/*"})
+        EXPECT_TRUE(http::is_below(below, above)) << below;
+    for (const char* other :
+        {"/a/b", "/a/b/", "/a/...", "/:a/b/c", "/a/:b/c", "/a/bc/d", "/", "a/b/c", "/a/b//"})
+        EXPECT_FALSE(http::is_below(other, above)) << other;
+}
+
 // ---- beside a matcher that knows no trie -----------------------------------------------------
 
 [[nodiscard]] std::vector<std::string> split(std::string_view path) {
@@ -260,26 +269,26 @@ TEST(Routes, DuplicatesAreThoseThatMeetTheSamePaths) {
 
 TEST(Routes, RandomTablesAnswerAsAMatcherWithoutATrie) {
     std::mt19937 random{7};
-    const auto upto = [&random](u32 n) { return static_cast<u32>(random() % n); };
+    const auto below = [&random](u32 n) { return static_cast<u32>(random() % n); };
     const char* const words[] = {"a", "b", "c", "aa"};
     u32 met = 0;
     for (int round = 0; round < 400; ++round) {
         RouteTable table;
         std::vector<std::string> patterns;
-        for (u32 count = 1 + upto(14); count > 0; --count) {
+        for (u32 count = 1 + below(14); count > 0; --count) {
             std::string pattern;
-            for (u32 depth = upto(5); depth > 0; --depth)
-                pattern += upto(3) == 0 ? "/:n" + std::to_string(depth)
-                                        : "/" + std::string{words[upto(4)]};
-            if (upto(3) == 0) pattern += "/...";
-            if (pattern.empty() || upto(8) == 0) pattern += "/";
+            for (u32 depth = below(5); depth > 0; --depth)
+                pattern += below(3) == 0 ? "/:n" + std::to_string(depth)
+                                        : "/" + std::string{words[below(4)]};
+            if (below(3) == 0) pattern += "/...";
+            if (pattern.empty() || below(8) == 0) pattern += "/";
             if (table.add(pattern, "of " + pattern).ok()) patterns.push_back(pattern);
         }
         for (int probe = 0; probe < 60; ++probe) {
             std::string path;
-            for (u32 depth = upto(6); depth > 0; --depth)
-                path += "/" + std::string{words[upto(4)]};
-            if (path.empty() || upto(4) == 0) path += "/";
+            for (u32 depth = below(6); depth > 0; --depth)
+                path += "/" + std::string{words[below(4)]};
+            if (path.empty() || below(4) == 0) path += "/";
             std::optional<u32> best;
             std::string best_rank;
             for (u32 number = 0; number < patterns.size(); ++number) {
