@@ -279,7 +279,7 @@ TEST(Routes, RandomTablesAnswerAsAMatcherWithoutATrie) {
             std::string pattern;
             for (u32 depth = below(5); depth > 0; --depth)
                 pattern += below(3) == 0 ? "/:n" + std::to_string(depth)
-                                        : "/" + std::string{words[below(4)]};
+                                         : "/" + std::string{words[below(4)]};
             if (below(3) == 0) pattern += "/...";
             if (pattern.empty() || below(8) == 0) pattern += "/";
             if (table.add(pattern, "of " + pattern).ok()) patterns.push_back(pattern);

@@ -105,7 +105,10 @@ TEST(SpinToml, CutAnywhereItIsAnError) {
 TEST(SpinReport, NamesWhatWasProbablyMeant) {
     const std::string_view known[] = {"source", "files", "environment"};
     EXPECT_EQ(nearest("sourec", known), "source");
-    EXPECT_EQ(nearest("envi" "roment", known), "environment");
+    EXPECT_EQ(nearest("envi"
+                      "roment",
+                  known),
+        "environment");
     EXPECT_EQ(nearest("xyz", known), "");
     EXPECT_EQ(nearest("", known), "");
     EXPECT_EQ(nearest(std::string(100'000, 'x'), known), "");
