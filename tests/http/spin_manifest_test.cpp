@@ -130,11 +130,11 @@ TEST(SpinManifest, OtherVersionsAreRefusedByName) {
 TEST(SpinManifest, AllErrorsAreToldAtOnce) {
     EXPECT_EQ(told("[[trigger.http]]\nroute = \"/a\"\ncomponent = \"helo\"\n"
                    "[[trigger.http]]\nroute = \"/a/\"\ncomponent = \"hello\"\n"
-                   "[component.hello]\nsorce = \"x\"\nfiles = [1979-05-27]\n"),
+                   "[component.hello]\nsourec = \"x\"\nfiles = [1979-05-27]\n"),
         "f:6:13: error: there is no component \"helo\" (did you mean \"hello\"?)\n"
         "f:8:9: error: route \"/a/\": it meets the same paths as \"/a\" of line 5\n"
         "f:10:1: error: component.hello.source is missing\n"
-        "f:11:1: error: component.hello: unknown field \"sorce\" (did you mean \"source\"?)\n"
+        "f:11:1: error: component.hello: unknown field \"sourec\" (did you mean \"source\"?)\n"
         "f:12:10: error: component.hello.files: expected an array of strings and tables, found a "
         "date or time in it\n");
 }
