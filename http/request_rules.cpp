@@ -6,6 +6,8 @@
 #include <array>
 #include <charconv>
 
+#include "http/text.hpp"
+
 namespace wrun::http {
 
 namespace {
@@ -23,7 +25,6 @@ using CharSet = std::array<bool, 256>;
     return set;
 }
 
-constexpr CharSet token_chars = alphanumeric_and("!#$%&'*+-.^_`|~");
 // Of names and addresses (RFC 3986, 3.2.2) but the comma, which would be a list to some.
 constexpr CharSet host_chars = alphanumeric_and("-._~!$&'()*+;=%");
 constexpr CharSet address_chars = alphanumeric_and(":.");
@@ -209,10 +210,6 @@ private:
 };
 
 }  // namespace
-
-bool is_token(std::string_view text) noexcept {
-    return !text.empty() && consists_of(text, token_chars);
-}
 
 u16 apply_rules(Head& head, std::string& own_target) {
     if (const u16 status = apply_target(head, own_target); status != 0) return status;

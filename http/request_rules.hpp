@@ -36,7 +36,4 @@ struct Head {
 /// one that came.
 [[nodiscard]] u16 apply_rules(Head& head, std::string& own_target);
 
-/// The characters of a token (RFC 9110, 5.6.2), at least one.
-[[nodiscard]] bool is_token(std::string_view text) noexcept;
-
 }  // namespace wrun::http

@@ -1,5 +1,6 @@
 // See waiting.hpp.
 #include "wasi/waiting.hpp"
+#include "wasi/uninterrupted.hpp"
 
 #include <poll.h>
 

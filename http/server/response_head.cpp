@@ -5,7 +5,7 @@
 #include <array>
 #include <charconv>
 
-#include "http/request_rules.hpp"
+#include "http/text.hpp"
 
 namespace wrun::http {
 
@@ -30,14 +30,6 @@ constexpr Reason reasons[] = {{200, "OK"}, {201, "Created"}, {202, "Accepted"},
     {431, "Request Header Fields Too Large"}, {500, "Internal Server Error"},
     {501, "Not Implemented"}, {502, "Bad Gateway"}, {503, "Service Unavailable"},
     {504, "Gateway Timeout"}, {505, "HTTP Version Not Supported"}};
-
-/// Visible characters, spaces, tabs, and whatever is beyond ASCII.
-[[nodiscard]] bool is_value(std::string_view text) noexcept {
-    return std::all_of(text.begin(), text.end(), [](char c) {
-        const u8 byte = static_cast<u8>(c);
-        return (byte >= ' ' && byte != 0x7f) || byte == '\t';
-    });
-}
 
 /// Fields that frame the message or concern the connection: the server's own.
 [[nodiscard]] bool is_of_connection(std::string_view name) noexcept {
@@ -102,7 +94,7 @@ bool ResponseHead::set(u32 status, std::span<const Field> fields, u32 bytes_max)
 }
 
 bool ResponseHead::add(const Field& field) {
-    if (!is_token(field.name) || !is_value(field.value)) return false;
+    if (!is_token(field.name) || !is_field_value(field.value)) return false;
     if (is_of_connection(field.name)) return true;
     if (is_same_name(field.name, "content-length")) {
         u64 length = 0;
