@@ -1,0 +1,50 @@
+// Lines for whoever reads what happened, written by a thread of its own: a disk that is slow or a
+// pipe that nobody reads costs lines, never a request its time. Lines are whole and in the order in
+// which they were given; what was lost is said as soon as there is room again.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "base/os_thread.hpp"
+#include "base/result.hpp"
+
+namespace wrun::http {
+
+class Journal {
+public:
+    /// What is not written yet may be as much; beyond it lines are lost.
+    static constexpr std::size_t bytes_max = std::size_t{4} << 20;
+
+    /// To an open file, borrowed.
+    [[nodiscard]] static Result<std::unique_ptr<Journal>> make(int file);
+    /// Writes what is there, unless the file takes nothing for a second.
+    ~Journal();
+    Journal(const Journal&) = delete;
+    Journal& operator=(const Journal&) = delete;
+
+    /// One line, without its end. From any thread; does not wait for the file.
+    void add(std::string_view line);
+    /// To another file from the next line on, as after its rotation.
+    void set_file(int file) noexcept;
+    [[nodiscard]] u64 lost() const noexcept;
+
+private:
+    explicit Journal(int file) noexcept : file_{file} {}
+    void write_on();
+    void write(std::string_view text, int file) noexcept;
+
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    std::string waiting_;  // under the mutex, as all that follows
+    int file_;
+    u64 lost_ = 0;
+    u64 told_lost_ = 0;
+    bool is_ending_ = false;
+    os::Thread thread_;
+};
+
+}  // namespace wrun::http
