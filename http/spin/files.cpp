@@ -19,7 +19,7 @@
 namespace wrun::http::spin {
 namespace {
 
-using wasi::HostFile;
+using os::File;
 
 constexpr u32 depth_max = 64;
 constexpr std::size_t entries_max = 1'000'000;
@@ -39,7 +39,7 @@ constexpr std::size_t entries_max = 1'000'000;
 
 /// What was opened beneath a folder; nothing, and whether the path would have left it.
 struct Opened {
-    HostFile file;
+    os::File file;
     bool leaves = false;
 };
 
@@ -85,7 +85,7 @@ public:
         : root_{root}, component_{component}, report_{report}, limits_{limits} {}
 
     struct Folder {
-        HostFile opened;
+        os::File opened;
         std::string guest;
     };
     std::vector<Found> files;
@@ -270,13 +270,13 @@ private:
 
 /// 0 or an errno. What is there already under that name gives way: a later entry wins.
 [[nodiscard]] int copy_file(int root, const std::string& path, int to, const std::string& guest) {
-    HostFile folder{::fcntl(to, F_DUPFD_CLOEXEC, 0)};
+    os::File folder{::fcntl(to, F_DUPFD_CLOEXEC, 0)};
     std::string_view rest = guest;
     for (std::size_t slash; (slash = rest.find('/')) != std::string_view::npos;) {
         const std::string name{rest.substr(0, slash)};
         rest.remove_prefix(slash + 1);
         if (::mkdirat(folder.number(), name.c_str(), 0700) != 0 && errno != EEXIST) return errno;
-        HostFile next{::openat(
+        os::File next{::openat(
             folder.number(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
         if (!next) return errno;
         folder = std::move(next);
@@ -285,7 +285,7 @@ private:
     if (!source.file) return EACCES;
     const std::string name{rest};
     (void)::unlinkat(folder.number(), name.c_str(), 0);
-    const HostFile target{::openat(
+    const os::File target{::openat(
         folder.number(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400)};
     if (!target) return errno;
     for (;;) {
@@ -357,7 +357,7 @@ MountedFiles MountedFiles::make(const Component& component, const std::string& f
     if (component.files.empty()) return result;
     const Place place = component.files.front().place;
     const std::string where = "component." + component.id + ".files: ";
-    const HostFile root{
+    const os::File root{
         ::open(folder.empty() ? "." : folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
     if (!root) {
         report.error(place, where + "cannot open the manifest's folder");
@@ -384,7 +384,7 @@ MountedFiles MountedFiles::make(const Component& component, const std::string& f
         return result;
     }
     result.copies_ = name;
-    HostFile copies{::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    os::File copies{::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
     for (const Collector::Found& found : collector.files) {
         const int failed = copy_file(root.number(), found.path, copies.number(), found.guest);
         if (failed == 0) continue;

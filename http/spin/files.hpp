@@ -8,8 +8,8 @@
 // beneath.
 #pragma once
 
+#include "base/os_file.hpp"
 #include "http/spin/manifest.hpp"
-#include "wasi/host_file.hpp"
 
 namespace wrun::http::spin {
 
@@ -22,7 +22,7 @@ struct FileLimits {
 class MountedFiles {
 public:
     struct Mount {
-        wasi::HostFile folder;
+        os::File folder;
         std::string guest_path;
     };
 
