@@ -12,6 +12,7 @@
 #include "cli/objdump.hpp"
 #include "cli/options.hpp"
 #include "cli/run.hpp"
+#include "cli/serve.hpp"
 #include "cli/snapshot.hpp"
 #include "cli/validate.hpp"
 
@@ -20,6 +21,7 @@ namespace {
 
 int dispatch(const Options& options) {
     if (const auto* const chosen = std::get_if<RunOptions>(&options)) return run(*chosen);
+    if (const auto* const chosen = std::get_if<ServeOptions>(&options)) return serve(*chosen);
     if (const auto* const chosen = std::get_if<BenchOptions>(&options)) return bench(*chosen);
     if (const auto* const chosen = std::get_if<ValidateOptions>(&options)) return validate(*chosen);
     if (const auto* const chosen = std::get_if<InspectOptions>(&options)) return inspect(*chosen);

@@ -35,16 +35,18 @@ bool says(Level wanted) noexcept {
     return wanted <= level();
 }
 
-void say(Level wanted, std::string_view text) {
-    if (!says(wanted)) return;
-    std::string line = "wrun: ";
-    if (wanted == Level::warn) line += "warning: ";
-    if (wanted > Level::warn)
-        line += std::string{level_names[static_cast<unsigned>(wanted)]} + ": ";
-    line += text;
-    line += '\n';
+void announce(std::string_view text) {
+    const std::string line = "wrun: " + std::string{text} + '\n';
     // In one piece, so that lines of several processes do not mix.
     static_cast<void>(std::fwrite(line.data(), 1, line.size(), stderr));
+}
+
+void say(Level wanted, std::string_view text) {
+    if (!says(wanted)) return;
+    std::string kind;
+    if (wanted == Level::warn) kind = "warning: ";
+    if (wanted > Level::warn) kind = std::string{level_names[static_cast<unsigned>(wanted)]} + ": ";
+    announce(kind + std::string{text});
 }
 
 int fail(std::string_view text) {

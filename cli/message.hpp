@@ -17,6 +17,8 @@ void set_level_from_environment();
 [[nodiscard]] bool says(Level level) noexcept;
 /// One line (or more) with the command's name in front.
 void say(Level level, std::string_view text);
+/// One line that is no complaint, whatever the level: what a person who started it waits for.
+void announce(std::string_view text);
 /// Says an error and answers the exit code that goes with it.
 [[nodiscard]] int fail(std::string_view text);
 

@@ -16,6 +16,7 @@ namespace {
 
 constexpr const char* run_usage =
     "Usage: wrun [run] [OPTIONS] MODULE [ARGUMENTS…]\n"
+    "       wrun serve [OPTIONS] MODULE | -f spin.toml\n"
     "       wrun validate MODULE…\n"
     "       wrun inspect [--json] MODULE\n"
     "       wrun bench [OPTIONS] MODULE [ARGUMENTS…]\n"
@@ -288,6 +289,7 @@ struct Command {
 };
 constexpr Command commands[] = {
     {"run", parse_run},
+    {"serve", parse_serve},
     {"bench", parse_bench},
     {"validate", parse_validate},
     {"inspect", parse_inspect},

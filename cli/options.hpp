@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "engine/engine.hpp"
+#include "http/operations/access_log.hpp"
+#include "http/server/options.hpp"
 #include "wasi/state.hpp"
 
 namespace wrun::cli {
@@ -64,6 +66,23 @@ struct BenchOptions {
     bool json = false;
 };
 
+struct ServeOptions {
+    RunOptions run;  // the module, if there is no manifest, and what handlers are granted
+    std::optional<std::string> manifest;
+    std::vector<std::string> manifest_variables;  // "name=value"
+    http::ServerOptions server;                   // without endpoints where sockets are handed over
+    std::optional<http::Endpoint> admin;
+    std::optional<std::string> log_file;  // standard error unless told
+    http::LogOptions log;
+    std::string config;  // for http-wasm's get_config
+    u64 guests_memory_bytes_max = u64{16} << 30;
+    u64 drain_ns = u64{10'000'000'000};
+    u32 reuse = 1;
+    bool has_address = false;  // told, by --addr or PORT
+    bool watch = false;
+    bool check_config = false;
+};
+
 struct ValidateOptions {
     std::vector<std::string> modules;
 };
@@ -90,9 +109,12 @@ struct Finished {
     int exit_code = 0;
 };
 
-using Options = std::variant<RunOptions, BenchOptions, ValidateOptions, InspectOptions,
-    ObjdumpOptions, CompileOptions, VerifyOptions, SnapshotOptions, CacheOptions, Finished>;
+using Options =
+    std::variant<RunOptions, ServeOptions, BenchOptions, ValidateOptions, InspectOptions,
+        ObjdumpOptions, CompileOptions, VerifyOptions, SnapshotOptions, CacheOptions, Finished>;
 
 [[nodiscard]] Options parse_options(int argc, const char* const* argv);
+/// Of `wrun serve`; without the command's name.
+[[nodiscard]] Options parse_serve(const std::vector<std::string>& arguments);
 
 }  // namespace wrun::cli

@@ -1,0 +1,17 @@
+// A handler for the tests of `wrun serve`: what it does is in the path.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int main(void) {
+    const char* path = getenv("PATH_INFO");
+    static int answers;
+    volatile unsigned long spins = 0;
+    while (strcmp(path, "/spin") == 0)
+        ++spins;
+    if (strcmp(path, "/trap") == 0) __builtin_trap();
+    if (strcmp(path, "/log") == 0) fprintf(stderr, "one\033[31m\ntwo\n");
+    printf("Content-Type: text/plain\n\n%s %s %s %d %s\n", getenv("REQUEST_METHOD"), path,
+        getenv("QUERY_STRING"), ++answers, getenv("GREETING") ? getenv("GREETING") : VERSION);
+    return 0;
+}

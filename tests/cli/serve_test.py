@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+"""`wrun serve` as an operator runs it: started, asked, signalled, given wrong things.
+usage: serve_test.py WRUN [TEST…]     Says what it skips without a compiler for guests (clang-16, wasi-libc)."""
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+from cli_test import HERE, WRUN, CliTest, compiler
+
+PATIENCE_S = 30
+
+
+class Server:
+    """A running `wrun serve` at a port of the system's choice."""
+
+    def __init__(self, wrun, *words, env=None):
+        self.process = subprocess.Popen([wrun, "serve", "--addr", "127.0.0.1:0", *words], stderr=subprocess.PIPE,
+                                        text=True, errors="replace", env=env)
+        self.lines = []
+        self.port = self.admin = None
+        while self.port is None:
+            line = self.process.stderr.readline()
+            if not line:
+                raise AssertionError("it does not serve: " + "".join(self.lines))
+            self.lines.append(line)
+            admin = re.search(r"admin page is at http://127.0.0.1:(\d+)", line)
+            self.admin = int(admin[1]) if admin else self.admin
+            found = re.search(r"serving .* at http://127.0.0.1:(\d+)", line)
+            self.port = int(found[1]) if found else None
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.process.stderr:
+            self.lines.append(line)
+
+    def ask(self, path, method="GET", port=None, timeout=PATIENCE_S, **more):
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=timeout)
+        try:
+            connection.request(method, path, **more)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+    def log(self):
+        return "".join(self.lines)
+
+    def wait_for(self, what):
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            if what():
+                return True
+            time.sleep(0.02)
+        return False
+
+    def end(self, how=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        code = self.process.wait(PATIENCE_S)
+        self.reader.join(PATIENCE_S)
+        self.process.stderr.close()
+        return code
+
+
+class Serve(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.servers = []
+
+    def tearDown(self):
+        for server in self.servers:
+            if server.process.poll() is None:
+                server.process.kill()
+                server.end()
+        super().tearDown()
+
+    def handler(self, name="handler.wasm", version="one"):
+        path = os.path.join(self.folder, name)
+        subprocess.run([compiler(), "--target=wasm32-wasi", "-O1", f'-DVERSION="{version}"', "-o", path + ".part",
+                        os.path.join(HERE, "handler.c")], check=True)
+        os.rename(path + ".part", path)
+        return path
+
+    def serve(self, *words, **more):
+        self.servers.append(Server(WRUN, *words, **more))
+        return self.servers[-1]
+
+    def test_every_request_meets_a_fresh_instance(self):
+        server = self.serve(self.handler())
+        for _ in range(20):
+            self.assertEqual(server.ask("/a?b=c"), (200, "GET /a b=c 1 one\n"))
+        self.assertEqual(server.ask("/x", "POST", body=b"ignored"), (200, "POST /x  1 one\n"))
+        self.assertEqual(server.ask("/x", "HEAD")[1], "")
+        self.assertEqual(server.end(), 0)
+        self.assertEqual(len(re.findall(r"GET /a\?b=c 200", server.log())), 20)
+
+    def test_traps_and_deadlines_are_statuses_and_told(self):
+        server = self.serve("--timeout", "300ms", self.handler())
+        self.assertEqual(server.ask("/trap")[0], 500)
+        self.assertEqual(server.ask("/spin")[0], 504)
+        self.assertEqual(server.ask("/")[0], 200)
+        self.assertEqual(server.end(), 0)
+        self.assertRegex(server.log(), r"GET /trap 500 .*failed=trap: unreachable in \S*main")
+        self.assertRegex(server.log(), r"GET /spin 504 .*failed=deadline")
+
+    def test_others_go_on_beside_a_guest_that_spins(self):
+        server = self.serve("--threads", "1", "--timeout", "2s", self.handler())
+        spinner = []
+        thread = threading.Thread(target=lambda: spinner.append(server.ask("/spin")[0]))
+        thread.start()
+        answered = 0
+        while thread.is_alive() and answered < 20:
+            self.assertEqual(server.ask("/")[0], 200)
+            answered += 1
+        self.assertTrue(thread.is_alive(), "the others waited for it")
+        thread.join()
+        self.assertEqual(spinner, [504])
+
+    def test_what_guests_say_is_told_and_harmless(self):
+        server = self.serve(self.handler())
+        server.ask("/log")
+        self.assertEqual(server.end(), 0)
+        self.assertRegex(server.log(), r"guest id=\w+ handler: one\\x1b\[31m\n")
+        self.assertRegex(server.log(), r"guest id=\w+ handler: two\n")
+
+    def test_json_lines(self):
+        server = self.serve("--log-format", "json", "--timeout", "200ms", self.handler())
+        server.ask('/"quoted"')
+        server.ask("/spin")
+        self.assertEqual(server.end(), 0)
+        lines = [json.loads(line) for line in server.lines if line.startswith("{")]
+        self.assertEqual([(line["target"], line["status"]) for line in lines],
+                         [('/"quoted"', 200), ("/spin", 504)])
+        self.assertEqual(lines[1]["failure"], "deadline")
+
+    def test_operators_see_what_happens(self):
+        server = self.serve("--admin-addr", "127.0.0.1:0", self.handler("<b>.wasm"))
+        for _ in range(3):
+            server.ask("/")
+        server.ask("/trap")
+        self.assertEqual(server.ask("/healthz", port=server.admin), (200, "ok\n"))
+        self.assertEqual(server.ask("/readyz", port=server.admin), (200, "ready\n"))
+        self.assertEqual(server.ask("/nothing", port=server.admin)[0], 404)
+        self.assertEqual(server.ask("/metrics", "POST", port=server.admin)[0], 405)
+        status = json.loads(server.ask("/status", port=server.admin)[1])
+        self.assertEqual(status["routes"][0]["requests"], 4)
+        self.assertEqual(status["routes"][0]["failures"]["trap"], 1)
+        metrics = server.ask("/metrics", port=server.admin)[1]
+        self.assertIn('wrun_requests_total{http_route="/...",component="<b>",status="2xx"} 3\n', metrics)
+        self.assertIn('_count{http_route="/...",component="<b>"} 4\n', metrics)
+        page = server.ask("/", port=server.admin)[1]
+        self.assertIn("&lt;b&gt;", page)
+        self.assertNotIn("<b>", page)
+
+    def test_a_signal_loads_it_again_and_a_mistake_leaves_what_is(self):
+        path = self.handler()
+        server = self.serve(path)
+        self.assertIn(" one\n", server.ask("/")[1])
+        self.handler(version="two")
+        server.process.send_signal(signal.SIGHUP)
+        self.assertTrue(server.wait_for(lambda: " two\n" in server.ask("/")[1]))
+        with open(path, "wb") as file:
+            file.write(b"nonsense")
+        server.process.send_signal(signal.SIGHUP)
+        self.assertTrue(server.wait_for(lambda: "not loaded again" in server.log()))
+        self.assertIn(" two\n", server.ask("/")[1])
+
+    def test_watching_loads_it_again(self):
+        server = self.serve("--watch", self.handler())
+        self.assertIn(" one\n", server.ask("/")[1])
+        self.handler(version="two")
+        self.assertTrue(server.wait_for(lambda: " two\n" in server.ask("/")[1]))
+
+    def test_the_end_waits_for_what_has_begun(self):
+        server = self.serve("--timeout", "700ms", "--threads", "1", self.handler())
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(server.ask("/spin")[0]))
+        thread.start()
+        time.sleep(0.2)
+        self.assertEqual(server.end(), 0)
+        thread.join()
+        self.assertEqual(answers, [504])
+
+    def test_a_second_signal_ends_at_once(self):
+        server = self.serve("--timeout", "1h", "--drain-timeout", "1h", self.handler())
+
+        def hang():
+            try:
+                server.ask("/spin")
+            except (OSError, http.client.HTTPException):
+                pass
+        thread = threading.Thread(target=hang)
+        thread.start()
+        time.sleep(0.3)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        self.assertIsNone(server.process.poll())
+        self.assertEqual(server.end(), 0)
+        thread.join()
+
+    def test_a_manifest(self):
+        self.handler("a.wasm")
+        os.makedirs(os.path.join(self.folder, "assets"))
+        manifest = os.path.join(self.folder, "spin.toml")
+        with open(manifest, "w", encoding="utf-8") as file:
+            file.write('''spin_manifest_version = 2
+[application]
+name = "shop"
+version = "1.2.3"
+[variables]
+greeting = { required = true, secret = true }
+[[trigger.http]]
+route = "/a/..."
+component = "a"
+executor = { type = "wagi" }
+[[trigger.http]]
+route = "/fixed"
+static_response = { status_code = 418, body = "short\\n" }
+[[trigger.http]]
+route = { private = true }
+component = "a"
+[component.a]
+source = "a.wasm"
+environment = { GREETING = "{{ greeting }}" }
+''')
+        self.assertEqual(self.fails("serve", "-f", manifest, "--check-config").code, 1)
+        server = self.serve("-f", manifest, "--variable", "greeting=hi")
+        self.assertEqual(server.ask("/a/b"), (200, "GET /b  1 hi\n"))
+        self.assertEqual(server.ask("/fixed"), (418, "short\n"))
+        self.assertEqual(server.ask("/other")[0], 404)
+        self.assertEqual(server.ask("/.well-known/spin/health")[0], 200)
+        self.assertIn('"shop"', server.ask("/.well-known/spin/info")[1])
+        self.assertEqual(server.ask("/a/%2e%2e/fixed")[0], 400)
+
+    def fails(self, *words):
+        done = subprocess.run([WRUN, *words], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        done.code = done.returncode
+        return done
+
+    def test_wrong_things_are_refused_by_name(self):
+        path = self.handler()
+        for words, code, said in [
+                (["serve"], 2, "name a MODULE or a spin.toml"),
+                (["serve", "-f", "x", path], 2, "one of them"),
+                (["serve", "--addr", "nowhere", path], 2, "not 'nowhere'"),
+                (["serve", "--addr", "::1:80", path], 2, "an address is such as"),
+                (["serve", "--timeout", "5", path], 2, "--timeout wants a time"),
+                (["serve", "--max-header", "1G", path], 2, "--max-header may be"),
+                (["serve", "/nonexistent.wasm"], 1, "No such file"),
+                (["serve", "-f", "/nonexistent.toml"], 1, "No such file")]:
+            done = self.fails(*words)
+            self.assertEqual(done.code, code, done.stderr)
+            self.assertIn(said, done.stderr)
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            where = "127.0.0.1:%d" % taken.getsockname()[1]
+            done = self.fails("serve", "--addr", where, path)
+            self.assertEqual(done.code, 1)
+            self.assertIn("cannot listen at http://" + where, done.stderr)
+        not_one = os.path.join(self.folder, "none.wasm")
+        with open(not_one, "wb") as file:
+            file.write(b"\0asm\1\0\0\0")
+        done = self.fails("serve", "--check-config", not_one)
+        self.assertEqual(done.code, 1)
+        self.assertIn("_start", done.stderr)
+
+
+if __name__ == "__main__":
+    if not compiler():
+        print("no compiler for guests")
+        sys.exit(77)
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
