@@ -22,6 +22,7 @@
 #endif
 #endif
 #ifdef WRUN_ASAN
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #ifdef WRUN_TSAN
@@ -62,6 +63,10 @@ void Fiber::Sanitized::make() noexcept {
 }
 
 void Fiber::Sanitized::end() noexcept {
+#ifdef WRUN_ASAN
+    // The last frames never return, and what is mapped there next is no stack of ours.
+    __asan_unpoison_memory_region(begin, bytes);
+#endif
 #ifdef WRUN_TSAN
     __tsan_destroy_fiber(std::exchange(thread, nullptr));
 #endif
