@@ -1,6 +1,7 @@
 // See table_router.hpp.
 #include "http/table_router.hpp"
 
+#include "base/json.hpp"
 #include "http/fixed_answer.hpp"
 
 namespace wrun::http {
@@ -8,52 +9,11 @@ namespace {
 
 static_assert(RouteTable::names_max == segments_max);
 
-constexpr std::string_view replacement = "\xef\xbf\xbd";
-
-/// How many bytes of well-formed UTF-8 begin here; 0: none.
-[[nodiscard]] std::size_t utf8_length(std::string_view text) noexcept {
-    const auto byte = [text](std::size_t at) {
-        return at < text.size() ? static_cast<u8>(text[at]) : u8{0};
-    };
-    const u8 first = byte(0);
-    if (first < 0x80) return 1;
-    const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (first < 0xc2 || first > 0xf4) return 0;
-    for (std::size_t at = 1; at < length; ++at)
-        if ((byte(at) & 0xc0) != 0x80) return 0;
-    // Longer than needed, surrogates, beyond the last character.
-    const u8 second = byte(1);
-    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
-        (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f))
-        return 0;
-    return length;
-}
-
 [[nodiscard]] std::vector<FixedAnswer::OwnedField> content_type(std::string_view type) {
     return {{"content-type", std::string{type}}};
 }
 
 }  // namespace
-
-std::string json_string(std::string_view text) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string json = "\"";
-    while (!text.empty()) {
-        const std::size_t length = utf8_length(text);
-        const u8 c = static_cast<u8>(text[0]);
-        if (length == 0) {
-            json += replacement;
-        } else if (c == '"' || c == '\\') {
-            (json += '\\') += static_cast<char>(c);
-        } else if (c < 0x20 || c == 0x7f) {
-            ((json += "\\u00") += digits[c >> 4]) += digits[c & 15];
-        } else {
-            json += text.substr(0, length);
-        }
-        text.remove_prefix(length == 0 ? 1 : length);
-    }
-    return json + "\"";
-}
 
 TableRouter::TableRouter() : limits_(1, 0) {
     refusal_ = &keep(std::make_unique<FixedAnswer>(
@@ -79,12 +39,14 @@ void TableRouter::add_well_known(std::string_view name, std::string_view version
     const auto reserve = [this](std::string_view pattern, const Handler* handler) {
         if (table_.add(pattern, "wrun").ok()) targets_.push_back({handler, 0});
     };
-    std::string info = "{\"name\":" + json_string(name);
-    if (!version.empty()) info += ",\"version\":" + json_string(version);
+    JsonWriter info;
+    info.open('{').key("name").value(name);
+    if (!version.empty()) info.key("version").value(version);
+    info.close('}');
     reserve("/.well-known/spin/health",
         &keep(std::make_unique<FixedAnswer>(200, content_type("text/plain"), "OK")));
     reserve("/.well-known/spin/info",
-        &keep(std::make_unique<FixedAnswer>(200, content_type("application/json"), info + "}")));
+        &keep(std::make_unique<FixedAnswer>(200, content_type("application/json"), info.text())));
     reserve("/.well-known/spin/...", nullptr);
 }
 

@@ -41,7 +41,4 @@ private:
     const Handler* refusal_ = nullptr;
 };
 
-/// A JSON string with its quotes; bytes that are no UTF-8 become U+FFFD.
-[[nodiscard]] std::string json_string(std::string_view text);
-
 }  // namespace wrun::http

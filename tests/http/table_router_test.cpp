@@ -128,17 +128,6 @@ TEST(TableRouter, TheServersOwnPathsAreNotTakenByAWildcard) {
     EXPECT_EQ(router.find(request, segments).handler, &all);
 }
 
-TEST(TableRouter, TextsBecomeJson) {
-    EXPECT_EQ(http::json_string("a\"\\\x01\x7f"), "\"a\\\"\\\\\\u0001\\u007f\"");
-    EXPECT_EQ(http::json_string("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"),
-        "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"");
-    const std::string bad = "\xef\xbf\xbd";
-    EXPECT_EQ(http::json_string("\xff"), "\"" + bad + "\"");
-    EXPECT_EQ(http::json_string("\xc0\xaf"), "\"" + bad + bad + "\"");
-    EXPECT_EQ(http::json_string("\xe2\x82"), "\"" + bad + bad + "\"");
-    EXPECT_EQ(http::json_string("\xed\xa0\x80"), "\"" + bad + bad + bad + "\"");
-}
-
 TEST(SpinFields, AreAddedAndNeverTakenFromAClient) {
     struct Row {
         const char* path;
