@@ -106,8 +106,7 @@ bool Connection::step_running() {
         watch_for_end();
         return false;
     }
-    if (exchange_->waits_for == ServedExchange::Wait::body)
-        loop_.resume(*exchange_, ServedExchange::Wake::ready);
+    if (exchange_->waits_for_body()) loop_.resume(*exchange_, ServedExchange::Wake::ready);
     return true;
 }
 

@@ -181,10 +181,22 @@ ServedExchange::Wake ServedExchange::suspend(Wait what, u64 until_ns) {
 }
 
 int ServedExchange::wait(std::span<pollfd> descriptors, u64 until_ns) {
+    const auto is_body = [](const pollfd& one) {
+        return one.fd == body_descriptor && (one.events & POLLIN) != 0;
+    };
+    const bool wants_body = std::any_of(descriptors.begin(), descriptors.end(), is_body);
+    const bool has_others = std::any_of(
+        descriptors.begin(), descriptors.end(), [](const pollfd& one) { return one.fd >= 0; });
     const auto look = [&] {
-        return descriptors.empty()
-                   ? 0
-                   : ::poll(descriptors.data(), static_cast<nfds_t>(descriptors.size()), 0);
+        if (descriptors.empty()) return 0;
+        int found = ::poll(descriptors.data(), static_cast<nfds_t>(descriptors.size()), 0);
+        if (found < 0 || !wants_body || !is_body_ready()) return found;
+        for (pollfd& one : descriptors) {
+            if (!is_body(one)) continue;
+            one.revents = POLLIN;
+            found++;
+        }
+        return found;
     };
     for (;;) {
         if (connection_->is_gone() || is_past_deadline()) {
@@ -195,7 +207,7 @@ int ServedExchange::wait(std::span<pollfd> descriptors, u64 until_ns) {
         if (until_ns != engine::CallLimits::never && os::monotonic_ns() >= until_ns) return 0;
         // An epoll of its own, watched by the loop's: two exchanges may wait for one descriptor.
         os::File set;
-        if (!descriptors.empty()) {
+        if (has_others) {
             set = os::File{::epoll_create1(EPOLL_CLOEXEC)};
             if (!set) return -1;
             for (const pollfd& one : descriptors) {
@@ -210,8 +222,21 @@ int ServedExchange::wait(std::span<pollfd> descriptors, u64 until_ns) {
             }
             if (!loop_.watch(set.number(), EPOLLIN, *this)) return -1;
         }
+        if (wants_body) send_continue();
+        is_body_awaited_ = wants_body;
         (void)suspend(Wait::descriptors, std::min(until_ns, deadline_ns));
+        is_body_awaited_ = false;
     }
+}
+
+/// Whether read_body() would not wait, after what has come already.
+bool ServedExchange::is_body_ready() {
+    const auto is_coming = [this] {
+        return readable_bytes() == 0 && parser_.state() == RequestParser::State::body;
+    };
+    while (is_coming() && connection_->receive_body()) {
+    }
+    return !is_coming();
 }
 
 void ServedExchange::on_events(u32 /*events*/) {

@@ -65,6 +65,10 @@ public:
     [[nodiscard]] Turns* turns() const noexcept { return turns_; }
     [[nodiscard]] u32 route_number() const noexcept { return route_.number; }
     void cancel() noexcept { canceller_.cancel(); }
+    /// Whether more of the request's body ends its wait.
+    [[nodiscard]] bool waits_for_body() const noexcept {
+        return waits_for == Wait::body || (waits_for == Wait::descriptors && is_body_awaited_);
+    }
 
     Phase phase = Phase::receiving;
     Wait waits_for = Wait::none;
@@ -98,6 +102,7 @@ private:
     void push(bool is_last);
     [[nodiscard]] Transfer drain_output();
     [[nodiscard]] bool is_past_deadline() const noexcept;
+    [[nodiscard]] bool is_body_ready();
     void trust_proxy(Request& request) const noexcept;
     [[nodiscard]] bool has_no_body() const noexcept;
     void answer(u32 status);
@@ -108,6 +113,7 @@ private:
     Buffer body_;
     std::size_t body_read_ = 0;
     bool is_continue_due_ = false;
+    bool is_body_awaited_ = false;  // beside descriptors
 
     Turns* turns_ = nullptr;
     Route route_;

@@ -225,6 +225,55 @@ TEST_F(ServerTest, ServesOthersWhileAHandlerWaits) {
     EXPECT_THAT(slow.receive_until("late"), EndsWith("late"));
 }
 
+TEST_F(ServerTest, WaitsForTheBodyBesideDescriptors) {
+    constexpr std::size_t size = 200'000;
+    start({{"/body", [](Exchange& exchange) {
+                int ends[2];
+                ASSERT_EQ(::pipe(ends), 0);
+                pollfd waits[] = {{Exchange::body_descriptor, POLLIN, 0}, {ends[0], POLLIN, 0}};
+                // Nothing of it is there yet.
+                EXPECT_EQ(exchange.wait(waits, os::monotonic_ns() + 20 * ms), 0);
+                std::size_t bytes = 0;
+                u8 piece[4096];
+                while (exchange.wait(waits, engine::CallLimits::never) == 1) {
+                    EXPECT_EQ(waits[0].revents, POLLIN);
+                    const auto read = exchange.read_body(piece);
+                    bytes += read.bytes;
+                    if (read.bytes == 0) break;
+                }
+                // Behind its end there is nothing that would have to be waited for.
+                EXPECT_EQ(exchange.wait(std::span{waits}.first(1), engine::CallLimits::never), 1);
+                ::close(ends[0]);
+                ::close(ends[1]);
+                answer(exchange, std::to_string(bytes));
+            }}});
+    const Client client = connect();
+    const std::string text = post("/body", std::string(size, 'x'));
+    const std::size_t head = text.size() - size;
+    ASSERT_TRUE(client.send(std::string_view{text}.substr(0, head)));
+    ::usleep(100'000);
+    for (std::size_t at = head; at < text.size(); at += 50'000) {
+        ASSERT_TRUE(client.send(std::string_view{text}.substr(at, 50'000)));
+        ::usleep(2000);
+    }
+    EXPECT_THAT(client.receive_until("200000"), EndsWith("200000"));
+}
+
+TEST_F(ServerTest, TellsTheClientToGoOnWhenItWaitsForTheBody) {
+    start({{"/body", [](Exchange& exchange) {
+                pollfd body{Exchange::body_descriptor, POLLIN, 0};
+                EXPECT_EQ(exchange.wait(std::span{&body, 1}, os::monotonic_ns() + 2000 * ms), 1);
+                answer(exchange, std::to_string(exchange.readable_bytes() != 0));
+            }}});
+    const Client client = connect();
+    client.send(
+        "POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\nExpect: "
+        "100-continue\r\n\r\n");
+    EXPECT_THAT(client.receive_until("\r\n\r\n"), StartsWith("HTTP/1.1 100 Continue"));
+    client.send("x");
+    EXPECT_THAT(client.receive_until("\r\n\r\n1"), EndsWith("\r\n\r\n1"));
+}
+
 TEST_F(ServerTest, WaitsForDescriptors) {
     start({{"/pipe", [](Exchange& exchange) {
                 int ends[2];
