@@ -12,6 +12,7 @@
 #include "http/spin/files.hpp"
 #include "http/spin/manifest.hpp"
 #include "http/table_router.hpp"
+#include "http/upstream.hpp"
 
 namespace wrun::cli {
 namespace {
@@ -61,6 +62,7 @@ public:
         : engine_{engine}, options_{options} {}
 
     [[nodiscard]] std::optional<Application> build() {
+        if (!find_upstream()) return std::nullopt;
         const bool is_made = options_.manifest ? serve_manifest() : serve_module();
         if (!is_made) return std::nullopt;
         application_.router = {parts_, &parts_->router};
@@ -85,10 +87,24 @@ private:
         return nullptr;
     }
 
+    [[nodiscard]] bool find_upstream() {
+        if (options_.upstream.empty()) return true;
+        http::Upstream::Made made = http::Upstream::make(options_.upstream);
+        upstream_ = std::move(made.handler);
+        return upstream_ || refuse("--upstream: " + printable(made.error, 500));
+    }
+
+    /// What every handler is given.
+    [[nodiscard]] http::HandlerOptions common_options() const {
+        http::HandlerOptions result = handler_options(options_);
+        result.next = upstream_;
+        return result;
+    }
+
     [[nodiscard]] bool serve_module() {
         const std::string& path = options_.run.module;
         application_.name = std::filesystem::path{path}.stem().string();
-        const http::Handler* const handler = add_handler(path, handler_options(options_));
+        const http::Handler* const handler = add_handler(path, common_options());
         return handler != nullptr && parts_->router.add("/...", application_.name, *handler).ok();
     }
 
@@ -101,6 +117,7 @@ private:
     engine::Engine& engine_;
     const ServeOptions& options_;
     Application application_;
+    std::shared_ptr<const http::Handler> upstream_;
     std::shared_ptr<Parts> parts_ = std::make_shared<Parts>();
     std::filesystem::path folder_;
     std::vector<std::optional<http::HandlerOptions>> component_options_;
@@ -108,7 +125,7 @@ private:
 
 std::optional<http::HandlerOptions> Builder::component_options(
     const spin::Component& component, const spin::Variables& variables, spin::Report& report) {
-    http::HandlerOptions how = handler_options(options_);
+    http::HandlerOptions how = common_options();
     for (spin::EnvironmentEntry& entry : spin::resolve_environment(component, variables, report))
         how.env.push_back(std::move(entry.text));
     static_cast<void>(spin::resolve_hosts(component, variables, report));

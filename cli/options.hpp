@@ -74,7 +74,8 @@ struct ServeOptions {
     std::optional<http::Endpoint> admin;
     std::optional<std::string> log_file;  // standard error unless told
     http::LogOptions log;
-    std::string config;  // for http-wasm's get_config
+    std::string config;    // for http-wasm's get_config
+    std::string upstream;  // the URL of its next; 404 without
     u64 guests_memory_bytes_max = u64{16} << 30;
     u64 drain_ns = u64{10'000'000'000};
     u32 reuse = 1;

@@ -230,6 +230,9 @@ Options parse_serve(const std::vector<std::string>& arguments) {
     describe_loading(app, raw, options.run);
     app.add_option("--config", options.config, "What http-wasm's get_config gives")
         ->type_name("TEXT");
+    app.add_option("--upstream", options.upstream,
+           "Pass on what http-wasm's handlers let through, to http://HOST:PORT[/prefix]")
+        ->type_name("URL");
     app.add_option("--reuse", options.reuse,
            "Let an instance answer so many requests: what it keeps, the next one sees (1)")
         ->type_name("COUNT")
