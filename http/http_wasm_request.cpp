@@ -128,9 +128,9 @@ NextExchange::NextExchange(HttpWasmRequest& of) : of_{of}, outer_{of.exchange} {
     request_.fields = fields_;
     of.is_after_next = true;
     of.is_response_written_ = false;
-    of.is_body_changed_ = false;
+    // What the guest has said before stands before what next says, as the kit wants it.
+    of.is_body_changed_ = !of.response_body_.empty();
     of.request_at_ = 0;
-    of.response_body_.clear();
     of.response_at_ = 0;
 }
 
@@ -169,7 +169,11 @@ bool NextExchange::begin(u32 status, std::span<const Field> fields) {
         return false;
     }
     if (of_.has(features::buffer_response)) return true;
-    if (outer_.begin(status, of_.response_fields.views())) return true;
+    if (of_.is_body_changed_) of_.response_fields.remove("content-length");
+    if (outer_.begin(status, of_.response_fields.views())) {
+        const bool has_said = !of_.response_body_.empty();
+        return !has_said || outer_.write(bytes_of(of_.response_body_)) == Transfer::ok;
+    }
     is_outer_failed_ = true;
     failure_ = Failure::bad_response;
     return false;
