@@ -126,6 +126,7 @@ private:
 std::optional<http::HandlerOptions> Builder::component_options(
     const spin::Component& component, const spin::Variables& variables, spin::Report& report) {
     http::HandlerOptions how = common_options();
+    how.has_spin_fields = true;
     for (spin::EnvironmentEntry& entry : spin::resolve_environment(component, variables, report))
         how.env.push_back(std::move(entry.text));
     static_cast<void>(spin::resolve_hosts(component, variables, report));

@@ -22,7 +22,8 @@ struct HandlerOptions {
     std::vector<wasi::Preopen> preopens;          // opened once, for all requests
     std::string argv = "${SCRIPT_NAME} ${ARGS}";  // WAGI's arguments
     std::string config;                           // what http-wasm's get_config gives
-    std::shared_ptr<const Handler> next;          // http-wasm's next; absent: 404
+    bool has_spin_fields = false;         // http-wasm's requests (http/spin/request_fields.hpp)
+    std::shared_ptr<const Handler> next;  // http-wasm's next; absent: 404
 
     // Its limits. What a request is given in time is Exchange::limits().
     u64 memory_bytes_max = u64{128} << 20;  // of each of its memories

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "http/spin/request_fields.hpp"
+
 namespace wrun::http {
 namespace {
 
@@ -17,6 +19,12 @@ std::size_t take(std::string_view from, std::size_t at, std::span<u8> to) noexce
     return bytes;
 }
 
+[[nodiscard]] FieldList fields_of(const Exchange& exchange, const HandlerOptions& options) {
+    if (!options.has_spin_fields) return FieldList{exchange.request().fields};
+    spin::RequestFields fields;
+    return FieldList{fields.build(exchange.request(), exchange.route())};
+}
+
 }  // namespace
 
 HttpWasmRequest::HttpWasmRequest(Exchange& of, const HandlerOptions& with, u32 features_enabled)
@@ -26,7 +34,7 @@ HttpWasmRequest::HttpWasmRequest(Exchange& of, const HandlerOptions& with, u32 f
       enabled{features_enabled},
       method{of.request().method},
       uri{of.request().target},
-      request_fields{of.request().fields} {
+      request_fields{fields_of(of, with)} {
     if (uri.empty()) uri = "/";
 }
 
