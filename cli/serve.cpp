@@ -92,6 +92,7 @@ public:
 private:
     [[nodiscard]] std::optional<int> make_engine();
     [[nodiscard]] std::optional<int> open_log();
+    void reopen_log();
     [[nodiscard]] std::optional<int> listen(std::shared_ptr<const http::Router> router);
     [[nodiscard]] std::optional<int> listen_admin();
     void reload();
@@ -144,6 +145,16 @@ std::optional<int> Service::open_log() {
     log_.emplace(*journal_, options_.log);
     figures_.emplace(&*log_);
     return std::nullopt;
+}
+
+/// The file may have been moved away, as rotation does it.
+void Service::reopen_log() {
+    if (!options_.log_file) return;
+    const auto opened = os::File::open(
+        AT_FDCWD, options_.log_file->c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK, 0640);
+    // In place of the number that the journal's thread may be writing to just now.
+    if (!opened.ok() || ::dup3(opened.value().number(), log_file_.number(), O_CLOEXEC) < 0)
+        journal_->add("wrun: the log file could not be opened again: this one is still written");
 }
 
 std::optional<int> Service::listen(std::shared_ptr<const http::Router> router) {
@@ -206,6 +217,7 @@ void Service::serve_until_told() {
     for (;;) {
         const int signal = signals_.wait(watched_ ? watch_interval_ns : long_ns);
         if (signal == SIGTERM || signal == SIGINT) return;
+        if (signal == SIGHUP) reopen_log();
         if (signal == SIGHUP || (watched_ && watched_->have_changed())) reload();
     }
 }

@@ -174,6 +174,17 @@ class Serve(CliTest):
         self.assertTrue(server.wait_for(lambda: "not loaded again" in server.log()))
         self.assertIn(" two\n", server.ask("/")[1])
 
+    def test_a_signal_opens_the_log_file_again(self):
+        log = os.path.join(self.folder, "log")
+        server = self.serve("--log-file", log, self.handler())
+        server.ask("/before")
+        self.assertTrue(server.wait_for(lambda: "GET /before" in open(log, encoding="utf-8").read()))
+        os.rename(log, log + ".1")
+        server.process.send_signal(signal.SIGHUP)
+        self.assertTrue(server.wait_for(lambda: os.path.exists(log)))
+        server.ask("/after")
+        self.assertTrue(server.wait_for(lambda: "GET /after" in open(log, encoding="utf-8").read()))
+
     def test_watching_loads_it_again(self):
         server = self.serve("--watch", self.handler())
         self.assertIn(" one\n", server.ask("/")[1])
