@@ -6,6 +6,7 @@
 #include <random>
 
 #include "tests/http/client.hpp"
+#include "tests/support/sanitizers.hpp"
 
 namespace wrun::http {
 namespace {
@@ -281,7 +282,10 @@ TEST_F(ServerLimits, TenThousandIdleConnectionsTakeLittleAndLeaveNothing) {
     }
     EXPECT_TRUE(soon([&] { return counters().connections.get() == count; }));
     EXPECT_THAT(ask(get("/")), EndsWith("hello"));
-    EXPECT_LT(resident_bytes(), memory + count * 2000);
+    // The sanitizer keeps memory of its own beside each piece, and what was freed.
+    if (!test::has_address_sanitizer) {
+        EXPECT_LT(resident_bytes(), memory + count * 2000);
+    }
     clients.clear();
     EXPECT_TRUE(soon([&] { return counters().connections.get() == 0; }));
     EXPECT_EQ(open_descriptors(), before);
