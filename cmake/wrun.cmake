@@ -34,7 +34,7 @@ function(wrun_add_test name)
     add_test(NAME ${test} COMMAND ${arg_COMMAND})
     set_tests_properties(${test} PROPERTIES
         TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77 LABELS "${arg_LABELS}" RUN_SERIAL "${arg_SERIAL}"
-        ENVIRONMENT "${WRUN_SANITIZER_ENVIRONMENT};WRUN_CACHE_DIR=")
+        ENVIRONMENT "${WRUN_SANITIZER_ENVIRONMENT};WRUN_CACHE_DIR=;GTEST_BRIEF=1")
 endfunction()
 
 # wrun_unit_tests(<folder> [OVER <library's folder>])
