@@ -143,7 +143,7 @@ std::optional<int> Service::open_log() {
     if (!journal.ok()) return fail("cannot start: " + describe(journal.error()));
     journal_ = std::move(journal).take();
     log_.emplace(*journal_, options_.log);
-    figures_.emplace(&*log_);
+    figures_.emplace(options_.server.threads, &*log_);
     return std::nullopt;
 }
 

@@ -64,27 +64,8 @@ private:
 
 constexpr std::string_view plain = "text/plain; charset=utf-8";
 
-struct Totals {
-    u64 connections = 0;
-    u64 in_flight = 0;
-    u64 queued = 0;
-    u64 refused = 0;
-};
-
-[[nodiscard]] Totals totals_of(const Server& server) noexcept {
-    Totals totals;
-    for (std::size_t i = 0; i < server.threads(); ++i) {
-        const Counters& counters = server.counters(i);
-        totals.connections += counters.connections.get();
-        totals.in_flight += counters.in_flight.get();
-        totals.queued += counters.queued.get();
-        totals.refused += counters.refused.get();
-    }
-    return totals;
-}
-
 [[nodiscard]] u64 failures_of(const RouteFigures& route, Failure why) noexcept {
-    return route.by_failure[static_cast<std::size_t>(why)].load(std::memory_order_relaxed);
+    return route.by_failure[static_cast<std::size_t>(why)].get();
 }
 
 [[nodiscard]] std::string time_text(u64 us) {
@@ -196,8 +177,8 @@ std::string status_page(const Sources& sources, const AdminFacts& facts) {
         "</dl>\n<h2>Routes</h2>\n<div class=scroll><table><thead><tr><th>Route</th>"
         "<th>Component</th><th>Requests</th><th>p50</th><th>p99</th><th>p99.9</th><th>Traps</th>"
         "<th>Deadlines</th><th>Bad answers</th><th>Refused</th></tr></thead><tbody>\n";
-    for (const RouteFigures* const route : sources.figures.routes())
-        put_row(page, *route);
+    for (const RouteFigures& route : sources.figures.routes())
+        put_row(page, route);
     page += "</tbody></table></div>\n</body></html>\n";
     return page;
 }
@@ -219,16 +200,16 @@ std::string status_json(const Sources& sources, const AdminFacts& facts) {
         json.key("quarantined").value(pool.quarantined);
     }
     json.key("routes").open('[');
-    for (const RouteFigures* const route : sources.figures.routes()) {
-        json.open('{').key("route").value(std::string_view{route->pattern});
-        json.key("component").value(std::string_view{route->component});
-        json.key("requests").value(route->requests());
-        json.key("p50_us").value(route->quantile_us(0.5));
-        json.key("p99_us").value(route->quantile_us(0.99));
+    for (const RouteFigures& route : sources.figures.routes()) {
+        json.open('{').key("route").value(std::string_view{route.pattern});
+        json.key("component").value(std::string_view{route.component});
+        json.key("requests").value(route.requests());
+        json.key("p50_us").value(route.quantile_us(0.5));
+        json.key("p99_us").value(route.quantile_us(0.99));
         json.key("failures").open('{');
         for (std::size_t i = 0; i < RouteFigures::failures; ++i)
             json.key(name(static_cast<Failure>(i)))
-                .value(failures_of(*route, static_cast<Failure>(i)));
+                .value(failures_of(route, static_cast<Failure>(i)));
         json.close('}').close('}');
     }
     json.close(']').close('}');

@@ -13,20 +13,10 @@ namespace wrun::http {
 
 namespace {
 
-using Buckets = std::array<std::atomic<u64>, Counters::buckets>;
-
-void add(std::atomic<u64>& count, u64 n = 1) noexcept {
-    count.fetch_add(n, std::memory_order_relaxed);
-}
-
-[[nodiscard]] u64 get(const std::atomic<u64>& count) noexcept {
-    return count.load(std::memory_order_relaxed);
-}
-
 [[nodiscard]] std::size_t bucket_of(u64 ns) noexcept {
     const u64 us = ns / 1000;
     const std::size_t bits = us == 0 ? 0 : 64 - static_cast<std::size_t>(__builtin_clzll(us));
-    return std::min(bits, Counters::buckets - 1);
+    return std::min(bits, RouteFigures::buckets - 1);
 }
 
 /// Seconds of a number of nanoseconds, exactly.
@@ -84,57 +74,48 @@ void put_histogram(Text& text, const RouteFigures& route) {
     const std::string labels = labels_of(route);
     u64 sum = 0;
     for (std::size_t i = 0; i < route.latency.size(); ++i) {
-        sum += get(route.latency[i]);
+        sum += route.latency[i].get();
         const bool is_last = i + 1 == route.latency.size();
         const std::string bound = is_last ? "+Inf" : seconds((u64{1} << i) * 1000);
         text.line(labels + ",le=\"" + bound + '"', std::to_string(sum), "_bucket");
     }
-    text.line(labels, seconds(get(route.latency_ns)), "_sum");
+    text.line(labels, seconds(route.latency_ns.get()), "_sum");
     text.line(labels, std::to_string(sum), "_count");
 }
 
-void put_routes(Text& text, const std::vector<const RouteFigures*>& routes) {
+void put_routes(Text& text, const std::vector<RouteFigures>& routes) {
     text.begin("http_server_request_duration_seconds", "histogram",
         "From the begin of a request's handler to the end of its answer.");
-    for (const RouteFigures* const route : routes)
-        put_histogram(text, *route);
+    for (const RouteFigures& route : routes)
+        put_histogram(text, route);
     text.begin("wrun_requests_total", "counter", "Requests by the class of their answer's status.");
-    for (const RouteFigures* const route : routes) {
-        for (std::size_t i = 0; i < route->by_class.size(); ++i) {
+    for (const RouteFigures& route : routes) {
+        for (std::size_t i = 0; i < route.by_class.size(); ++i) {
             const std::string status = i == 0 ? "none" : std::to_string(i) + "xx";
-            text.line(labels_of(*route) + ",status=\"" + status + '"',
-                std::to_string(get(route->by_class[i])));
+            text.line(labels_of(route) + ",status=\"" + status + '"',
+                std::to_string(route.by_class[i].get()));
         }
     }
     text.begin("wrun_failures_total", "counter", "Requests whose handler gave no good answer.");
-    for (const RouteFigures* const route : routes) {
-        for (std::size_t i = 0; i < route->by_failure.size(); ++i) {
+    for (const RouteFigures& route : routes) {
+        for (std::size_t i = 0; i < route.by_failure.size(); ++i) {
             const std::string why{name(static_cast<Failure>(i))};
-            text.line(labels_of(*route) + ",error_type=\"" + why + '"',
-                std::to_string(get(route->by_failure[i])));
+            text.line(labels_of(route) + ",error_type=\"" + why + '"',
+                std::to_string(route.by_failure[i].get()));
         }
     }
 }
 
 void put_server(Text& text, const Server& server) {
-    u64 connections = 0, accepted = 0, in_flight = 0, queued = 0, refused = 0, in = 0, out = 0;
-    for (std::size_t i = 0; i < server.threads(); ++i) {
-        const Counters& counters = server.counters(i);
-        connections += counters.connections.get();
-        accepted += counters.accepted.get();
-        in_flight += counters.in_flight.get();
-        queued += counters.queued.get();
-        refused += counters.refused.get();
-        in += counters.bytes_in.get();
-        out += counters.bytes_out.get();
-    }
-    text.one("http_server_active_requests", "gauge", "Requests with a handler.", in_flight);
-    text.one("wrun_queued_requests", "gauge", "Requests that wait for a handler.", queued);
-    text.one("wrun_refused_requests_total", "counter", "Requests that waited in vain.", refused);
-    text.one("wrun_connections", "gauge", "Open connections.", connections);
-    text.one("wrun_connections_total", "counter", "Connections accepted.", accepted);
-    text.one("wrun_received_bytes_total", "counter", "Bytes from clients.", in);
-    text.one("wrun_sent_bytes_total", "counter", "Bytes to clients.", out);
+    const Totals totals = totals_of(server);
+    text.one("http_server_active_requests", "gauge", "Requests with a handler.", totals.in_flight);
+    text.one("wrun_queued_requests", "gauge", "Requests that wait for a handler.", totals.queued);
+    text.one(
+        "wrun_refused_requests_total", "counter", "Requests that waited in vain.", totals.refused);
+    text.one("wrun_connections", "gauge", "Open connections.", totals.connections);
+    text.one("wrun_connections_total", "counter", "Connections accepted.", totals.accepted);
+    text.one("wrun_received_bytes_total", "counter", "Bytes from clients.", totals.bytes_in);
+    text.one("wrun_sent_bytes_total", "counter", "Bytes to clients.", totals.bytes_out);
     text.one("wrun_threads", "gauge", "Threads that serve.", server.threads());
 }
 
@@ -175,49 +156,73 @@ void put_process(Text& text, u64 began_ns) {
 
 }  // namespace
 
+Totals totals_of(const Server& server) noexcept {
+    Totals totals;
+    for (std::size_t i = 0; i < server.threads(); ++i) {
+        const Counters& counters = server.counters(i);
+        totals.connections += counters.connections.get();
+        totals.accepted += counters.accepted.get();
+        totals.in_flight += counters.in_flight.get();
+        totals.queued += counters.queued.get();
+        totals.refused += counters.refused.get();
+        totals.bytes_in += counters.bytes_in.get();
+        totals.bytes_out += counters.bytes_out.get();
+    }
+    return totals;
+}
+
+void RouteFigures::add(const RouteFigures& other) noexcept {
+    const auto add_each = [](auto& to, const auto& from) {
+        for (std::size_t i = 0; i < to.size(); ++i)
+            to[i].add(from[i].get());
+    };
+    add_each(by_class, other.by_class);
+    add_each(by_failure, other.by_failure);
+    add_each(latency, other.latency);
+    latency_ns.add(other.latency_ns.get());
+}
+
 u64 RouteFigures::requests() const noexcept {
     u64 sum = 0;
-    for (const std::atomic<u64>& count : by_class)
-        sum += get(count);
+    for (const Count& count : by_class)
+        sum += count.get();
     return sum;
 }
 
 u64 RouteFigures::quantile_us(double share) const noexcept {
     u64 all = 0;
-    for (const std::atomic<u64>& count : latency)
-        all += get(count);
+    for (const Count& count : latency)
+        all += count.get();
     const auto wanted = static_cast<u64>(static_cast<double>(all) * share);
     u64 sum = 0;
     for (std::size_t i = 0; i < latency.size(); ++i) {
-        sum += get(latency[i]);
+        sum += latency[i].get();
         if (sum >= wanted && sum != 0) return u64{1} << i;
     }
     return 0;
 }
 
-RouteFigures& Figures::of(const RouteMatch& route) noexcept {
-    const std::lock_guard lock{mutex_};
-    const bool is_full = routes_.size() >= routes_max;
-    const auto key = is_full ? std::pair<std::string_view, std::string_view>{"", ""}
-                             : std::pair{route.pattern, route.component};
-    const auto found = by_name_.find(key);
-    if (found != by_name_.end()) return *found->second;
-    routes_.push_back(std::make_unique<RouteFigures>());
-    RouteFigures& made = *routes_.back();
-    made.pattern = key.first;
-    made.component = key.second;
-    by_name_.emplace(std::pair<std::string, std::string>{key}, &made);
+RouteFigures& Figures::of(Part& part, const RouteMatch& route) noexcept {
+    const bool is_full = part.routes.size() >= routes_max;
+    const auto name = is_full ? std::pair<std::string_view, std::string_view>{"", ""}
+                              : std::pair{route.pattern, route.component};
+    const auto found = part.routes.find(name);
+    if (found != part.routes.end()) return found->second;
+    const std::lock_guard lock{part.mutex};
+    RouteFigures& made = part.routes[Name{name}];
+    made.pattern = name.first;
+    made.component = name.second;
     return made;
 }
 
 void Figures::completed(const Completed& what) noexcept {
-    RouteFigures& route = of(what.route);
+    RouteFigures& route = of(parts_[what.thread], what.route);
     const std::size_t status_class = what.status / 100;
-    add(route.by_class[status_class < route.by_class.size() ? status_class : 0]);
-    if (what.failure) add(route.by_failure[static_cast<std::size_t>(*what.failure)]);
+    route.by_class[status_class < route.by_class.size() ? status_class : 0].add();
+    if (what.failure) route.by_failure[static_cast<std::size_t>(*what.failure)].add();
     const u64 ns = what.end_ns - std::min(what.begin_ns, what.end_ns);
-    add(route.latency[bucket_of(ns)]);
-    add(route.latency_ns, ns);
+    route.latency[bucket_of(ns)].add();
+    route.latency_ns.add(ns);
     if (then_ != nullptr) then_->completed(what);
 }
 
@@ -226,11 +231,19 @@ void Figures::guest_line(
     if (then_ != nullptr) then_->guest_line(request, route, line);
 }
 
-std::vector<const RouteFigures*> Figures::routes() const {
-    const std::lock_guard lock{mutex_};
-    std::vector<const RouteFigures*> all;
-    for (const auto& route : routes_)
-        all.push_back(route.get());
+std::vector<RouteFigures> Figures::routes() const {
+    Routes sums;
+    for (const Part& part : parts_) {
+        const std::lock_guard lock{part.mutex};
+        for (const auto& [name, figures] : part.routes) {
+            const auto [sum, is_first] = sums.try_emplace(name, figures);
+            if (!is_first) sum->second.add(figures);
+        }
+    }
+    std::vector<RouteFigures> all;
+    all.reserve(sums.size());
+    for (auto& [name, figures] : sums)
+        all.push_back(std::move(figures));
     return all;
 }
 

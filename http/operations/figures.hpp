@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -16,39 +15,45 @@
 
 namespace wrun::http {
 
-/// Of one route. Added to by all threads.
+/// Of one route.
 struct RouteFigures {
     static constexpr std::size_t failures = 6;
+    static constexpr std::size_t buckets = 28;
 
     std::string pattern;
     std::string component;
-    std::array<std::atomic<u64>, 6> by_class{};  // answers by status / 100; 0: none was sent
-    std::array<std::atomic<u64>, failures> by_failure{};
-    std::array<std::atomic<u64>, Counters::buckets> latency{};  // as Counters::latency
-    std::atomic<u64> latency_ns = 0;                            // sum
+    std::array<Count, 6> by_class;  // answers by status / 100; 0: none was sent
+    std::array<Count, failures> by_failure;
+    /// Requests by the time from their handler's start to their answer's end. The bound of
+    /// latency[i] is 2^i µs, exclusive; the last has none.
+    std::array<Count, buckets> latency;
+    Count latency_ns;  // sum
 
+    void add(const RouteFigures& other) noexcept;
     [[nodiscard]] u64 requests() const noexcept;
     /// In µs, at or above which no more than that share lies: a bound of the buckets.
     [[nodiscard]] u64 quantile_us(double share) const noexcept;
 };
 
-/// Of all routes that there have been; keeps the figures of a route when routers change.
+/// Of all routes that there have been; keeps the figures of a route when routers change. Each
+/// thread adds to figures of its own; who reads sums them up.
 class Figures final : public Observer {
 public:
-    /// `then` gets everything too; borrowed, may be absent.
-    explicit Figures(Observer* then) noexcept : then_{then} {}
+    /// Of a server with so many threads. `then` gets everything too; borrowed, may be absent.
+    Figures(std::size_t threads, Observer* then) : then_{then}, parts_(threads) {}
 
     void completed(const Completed& what) noexcept override;
     void guest_line(
         const Request& request, const RouteMatch& route, std::string_view line) noexcept override;
 
-    /// Views that stay valid.
-    [[nodiscard]] std::vector<const RouteFigures*> routes() const;
+    /// As they are now, by pattern.
+    [[nodiscard]] std::vector<RouteFigures> routes() const;
 
 private:
     /// More are counted as one, without a name.
     static constexpr std::size_t routes_max = 10'000;
 
+    using Name = std::pair<std::string, std::string>;  // pattern and component
     struct Less {
         using is_transparent = void;
         template <class A, class B>
@@ -57,14 +62,31 @@ private:
             return order != 0 ? order < 0 : std::string_view{a.second} < b.second;
         }
     };
+    using Routes = std::map<Name, RouteFigures, Less>;
 
-    [[nodiscard]] RouteFigures& of(const RouteMatch& route) noexcept;
+    /// Of one thread, which alone adds to it: under the mutex. It looks up without.
+    struct alignas(64) Part {
+        mutable std::mutex mutex;
+        Routes routes;
+    };
+
+    [[nodiscard]] static RouteFigures& of(Part& part, const RouteMatch& route) noexcept;
 
     Observer* then_;
-    mutable std::mutex mutex_;
-    std::vector<std::unique_ptr<RouteFigures>> routes_;  // under the mutex
-    std::map<std::pair<std::string, std::string>, RouteFigures*, Less> by_name_;
+    std::vector<Part> parts_;
 };
+
+/// Of all threads of a server together.
+struct Totals {
+    u64 connections = 0;
+    u64 accepted = 0;
+    u64 in_flight = 0;
+    u64 queued = 0;
+    u64 refused = 0;
+    u64 bytes_in = 0;
+    u64 bytes_out = 0;
+};
+[[nodiscard]] Totals totals_of(const Server& server) noexcept;
 
 /// What the figures are about; borrowed.
 struct Sources {

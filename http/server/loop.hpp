@@ -54,6 +54,7 @@ public:
     [[nodiscard]] std::span<u8> scratch() noexcept { return scratch_; }
     [[nodiscard]] engine::Shard* shard() const noexcept { return shard_.get(); }
     [[nodiscard]] Turns& turns() noexcept { return *turns_.back(); }
+    [[nodiscard]] u32 number() const noexcept { return number_; }
     [[nodiscard]] u64 next_id() noexcept { return (u64{number_} << 48) | ++ids_; }
 
     [[nodiscard]] std::unique_ptr<ServedExchange> take_exchange(Connection& connection);

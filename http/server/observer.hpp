@@ -11,6 +11,13 @@ namespace wrun::http {
 /// Written by one thread, read by all: a plain store and a plain load, no locked instruction.
 class Count {
 public:
+    Count() noexcept = default;
+    Count(const Count& other) noexcept : value_{other.get()} {}
+    Count& operator=(const Count& other) noexcept {
+        set(other.get());
+        return *this;
+    }
+    ~Count() = default;
     void add(u64 n = 1) noexcept { set(get() + n); }
     void subtract(u64 n = 1) noexcept { set(get() - n); }
     void set(u64 value) noexcept { value_.store(value, std::memory_order_relaxed); }
@@ -22,33 +29,19 @@ private:
 
 /// Of one thread. Gauges are what there is now, everything else counts from the start.
 struct alignas(64) Counters {
-    static constexpr std::size_t buckets = 28;
-
-    Count connections;              // gauge
-    Count accepted;                 // connections
-    Count in_flight;                // gauge: requests with a handler
-    Count queued;                   // gauge: requests that wait for one
-    Count refused;                  // requests that waited in vain
-    std::array<Count, 6> by_class;  // answers by status / 100; 0: none was sent
+    Count connections;  // gauge
+    Count accepted;     // connections
+    Count in_flight;    // gauge: requests with a handler
+    Count queued;       // gauge: requests that wait for one
+    Count refused;      // requests that waited in vain
     Count bytes_in;
     Count bytes_out;
-    /// Requests by the time from their handler's start to their answer's end. The bound of
-    /// latency[i] is 2^i µs, exclusive; the last has none.
-    std::array<Count, buckets> latency;
-    Count latency_ns;  // sum
-
-    void note_latency(u64 ns) noexcept {
-        const u64 us = ns / 1000;
-        const std::size_t bits = us == 0 ? 0 : 64 - static_cast<std::size_t>(__builtin_clzll(us));
-        latency[bits < buckets ? bits : buckets - 1].add();
-        latency_ns.add(ns);
-    }
 };
 
 struct Completed {
     const Request& request;
     const RouteMatch& route;
-    u32 route_number;
+    u32 thread;          // the server's, from 0
     u32 status;          // 0: the client went before one was sent
     u64 request_bytes;   // of the body
     u64 response_bytes;  // of the body

@@ -385,13 +385,10 @@ void ServedExchange::answer(u32 status) {
 }
 
 void ServedExchange::complete(u64 now_ns) {
-    Counters& counters = loop_.counters();
     const u32 status = is_head_sent_ ? head_.status() : 0;
-    counters.by_class[std::min<u32>(status / 100, 5)].add();
     if (turns_ == nullptr) return;
-    counters.note_latency(now_ns - begin_ns);
     if (loop_.options().observer != nullptr) {
-        loop_.options().observer->completed({request(), route_.match, route_.number, status,
+        loop_.options().observer->completed({request(), route_.match, loop_.number(), status,
             parser_.body_bytes(), answer_bytes_, begin_ns, now_ns, failure_, detail_});
     }
     turns_->users--;
