@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -51,7 +52,48 @@ void name(const Address& address, std::string& text, u16& port) {
     if (inet_ntop(family, bytes, buffer.data(), buffer.size()) != nullptr) text = buffer.data();
 }
 
+[[nodiscard]] os::File new_unix_socket() noexcept {
+    return os::File{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+}
+
+/// Whether nobody listens any more behind that name: then it may go. Everything else stays: a
+/// server's socket, and what is no socket at all.
+[[nodiscard]] bool is_abandoned(const Address& address) noexcept {
+    struct stat found {};
+    if (::lstat(address.path.sun_path, &found) != 0 || !S_ISSOCK(found.st_mode)) return false;
+    const os::File probe = new_unix_socket();
+    return probe && ::connect(probe.number(), &address.any, sizeof address.path) != 0 &&
+           errno == ECONNREFUSED;
+}
+
 }  // namespace
+
+/// A name in the file system for as long as this lives, unless somebody else has taken it.
+class Listener::UnixName {
+public:
+    explicit UnixName(const std::string& path) : path_{path} {
+        struct stat found {};
+        if (::lstat(path_.c_str(), &found) != 0) return;
+        device_ = found.st_dev;
+        inode_ = found.st_ino;
+    }
+    UnixName(const UnixName&) = delete;
+    UnixName& operator=(const UnixName&) = delete;
+    ~UnixName() {
+        struct stat found {};
+        if (::lstat(path_.c_str(), &found) != 0 || !S_ISSOCK(found.st_mode)) return;
+        if (found.st_dev == device_ && found.st_ino == inode_) (void)::unlink(path_.c_str());
+    }
+
+private:
+    std::string path_;
+    dev_t device_ = 0;
+    ino_t inode_ = 0;
+};
+
+void Listener::RemoveName::operator()(UnixName* name) const noexcept {
+    delete name;
+}
 
 Result<Listener> Listener::make(const Endpoint& endpoint, u16 port, int shared, int backlog) {
     Listener listener;
@@ -100,10 +142,19 @@ Result<void> Listener::open_unix(const std::string& path, int backlog) {
     address.path.sun_family = AF_UNIX;
     if (path.size() >= sizeof address.path.sun_path) return io_error(ENAMETOOLONG);
     std::memcpy(address.path.sun_path, path.c_str(), path.size() + 1);
-    socket_ = os::File{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-    if (!socket_ || ::bind(socket(), &address.any, sizeof address.path) != 0 ||
-        ::listen(socket(), backlog) != 0)
-        return io_error();
+    socket_ = new_unix_socket();
+    if (!socket_) return io_error();
+    const auto bind = [&] {
+        return ::bind(socket(), &address.any, sizeof address.path) == 0 ? 0 : errno;
+    };
+    int error = bind();
+    if (error == EADDRINUSE && is_abandoned(address)) {
+        (void)::unlink(path.c_str());
+        error = bind();
+    }
+    if (error != 0) return io_error(error);
+    name_.reset(new UnixName{path});
+    if (::listen(socket(), backlog) != 0) return io_error();
     return {};
 }
 

@@ -1,8 +1,12 @@
 // A socket that listens, one per thread and endpoint: with SO_REUSEPORT for addresses, so that the
 // system shares clients out; a shared one for unix sockets and those that somebody else has opened.
+// A unix socket's file is removed with the listener that made it, and replaced when the server that
+// left it there is dead.
 #pragma once
 
 #include <sys/socket.h>
+
+#include <memory>
 
 #include "base/os_file.hpp"
 #include "http/server/connection.hpp"
@@ -20,7 +24,10 @@ public:
 
     /// New clients are left to others; those that the system has connected stay to be accepted.
     void refuse_new() const noexcept;
-    void close() noexcept { socket_ = os::File{}; }
+    void close() noexcept {
+        name_.reset();
+        socket_ = os::File{};
+    }
     [[nodiscard]] int socket() const noexcept { return socket_.number(); }
     /// Both are known by now, for addresses.
     [[nodiscard]] const std::string& address() const noexcept { return address_; }
@@ -38,7 +45,13 @@ private:
     [[nodiscard]] Result<void> open_unix(const std::string& path, int backlog);
     void learn_address();
 
+    class UnixName;
+    struct RemoveName {
+        void operator()(UnixName* name) const noexcept;
+    };
+
     os::File socket_;
+    std::unique_ptr<UnixName, RemoveName> name_;  // of a unix socket that this has made
     bool is_tcp_ = false;
     bool is_any_ = false;  // each client's own address must be asked for
     std::string address_;

@@ -218,6 +218,54 @@ class Serve(CliTest):
         self.assertEqual(server.end(), 0)
         thread.join()
 
+    def ask_unix(self, path):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(PATIENCE_S)
+            client.connect(path)
+            client.sendall(b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            answer = b""
+            while more := client.recv(65536):
+                answer += more
+            return answer.decode()
+
+    def test_unix_sockets_go_with_their_server(self):
+        handler = self.handler()
+        path = os.path.join(self.folder, "wrun.sock")
+        words = ("--addr", "unix:" + path, "--threads", "2", handler)
+        first = self.serve(*words)
+        for _ in range(5):
+            self.assertIn("GET /a  1 one\n", self.ask_unix(path))
+        done = self.fails("serve", *words)
+        self.assertEqual(done.code, 1, "a socket that somebody serves is theirs")
+        self.assertIn("Address already in use", done.stderr)
+        self.assertIn("GET /a  1 one\n", self.ask_unix(path))
+        first.process.kill()
+        first.end()
+        self.assertTrue(os.path.exists(path))
+        second = self.serve(*words)
+        self.assertIn("GET /a  1 one\n", self.ask_unix(path))
+        self.assertEqual(second.end(), 0)
+        self.assertFalse(os.path.lexists(path))
+
+    def test_what_is_no_socket_of_ours_stays(self):
+        handler = self.handler()
+        path = os.path.join(self.folder, "wrun.sock")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("a letter")
+        link = os.path.join(self.folder, "link.sock")
+        os.symlink(path, link)
+        for name in (path, link):
+            self.assertEqual(self.fails("serve", "--addr", "unix:" + name, handler).code, 1)
+        with open(link, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "a letter")
+        os.unlink(path)
+        server = self.serve("--addr", "unix:" + path, handler)
+        os.unlink(path)
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(path)
+            self.assertEqual(server.end(), 0)
+            self.assertTrue(os.path.lexists(path), "somebody else's by now")
+
     def test_a_manifest(self):
         self.handler("a.wasm")
         os.makedirs(os.path.join(self.folder, "assets"))
