@@ -19,6 +19,15 @@ class Failed(Exception):
     pass
 
 
+def peer(name):
+    """Where a program that not every machine has is, or an empty text."""
+    for folder in (os.environ.get("WRUN_PEERS", ""), PEERS):
+        path = os.path.join(folder, name)
+        if folder and os.access(path, os.X_OK):
+            return path
+    return ""
+
+
 class Done:
     """A process that ended well: what it wrote, and the CPU time of it and its children."""
 

@@ -124,7 +124,7 @@ class Wasmtime(Subject):
     def __init__(self, name, label, flags, folder):
         self.flags, self.folder = flags, folder
         super().__init__(name, label, f"`wasmtime run {' '.join([*flags, '--allow-precompiled'])}`; raw: with "
-                         f"`-C {','.join(['cache=n', *flags[1:]])}`", peer("wasmtime"))
+                         f"`-C {','.join(['cache=n', *flags[1:]])}`", engines.peer("wasmtime"))
         self.raw_count = 1 if name == "wasmtime" else 3
 
     def artifact(self, item):
@@ -146,7 +146,7 @@ class Wazero(Subject):
 
     def __init__(self, folder):
         self.folder = os.path.join(folder, "wazero")
-        super().__init__("wazero", "wazero", "`wazero run -cachedir`; raw: without", peer("wazero"))
+        super().__init__("wazero", "wazero", "`wazero run -cachedir`; raw: without", engines.peer("wazero"))
 
     def prepare(self, item, path):
         arguments, exit_code = WORDS[item]
@@ -158,14 +158,6 @@ class Wazero(Subject):
 
     def raw(self, item, path):
         return [self.program, "run", path]
-
-
-def peer(name):
-    for folder in (os.environ.get("WRUN_PEERS", ""), engines.PEERS):
-        path = os.path.join(folder, name)
-        if folder and os.access(path, os.X_OK):
-            return path
-    return ""
 
 
 def built(folder, name, *flags):

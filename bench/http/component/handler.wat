@@ -1,0 +1,33 @@
+;; The smallest handler of wasi:http 0.2 that answers what the others do; bench/http/serve.py makes a component of it.
+(module
+  (import "wasi:http/types@0.2.0" "[constructor]fields" (func $fields (result i32)))
+  (import "wasi:http/types@0.2.0" "[method]fields.append"
+    (func $append (param i32 i32 i32 i32 i32 i32)))
+  (import "wasi:http/types@0.2.0" "[constructor]outgoing-response" (func $response (param i32) (result i32)))
+  (import "wasi:http/types@0.2.0" "[method]outgoing-response.body" (func $body (param i32 i32)))
+  (import "wasi:http/types@0.2.0" "[static]response-outparam.set"
+    (func $set (param i32 i32 i32 i32 i64 i32 i32 i32 i32)))
+  (import "wasi:http/types@0.2.0" "[method]outgoing-body.write" (func $write (param i32 i32)))
+  (import "wasi:http/types@0.2.0" "[static]outgoing-body.finish" (func $finish (param i32 i32 i32 i32)))
+  (import "wasi:http/types@0.2.0" "[resource-drop]incoming-request" (func $drop_request (param i32)))
+  (import "wasi:io/streams@0.2.0" "[method]output-stream.blocking-write-and-flush"
+    (func $text (param i32 i32 i32 i32)))
+  (import "wasi:io/streams@0.2.0" "[resource-drop]output-stream" (func $drop_stream (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 1024) "content-typetext/plainhello, world")
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096))
+  (func (export "wasi:http/incoming-handler@0.2.0#handle") (param $request i32) (param $out i32)
+    (local $fields i32) (local $answer i32) (local $body i32) (local $stream i32)
+    (call $drop_request (local.get $request))
+    (local.set $fields (call $fields))
+    (call $append (local.get $fields) (i32.const 1024) (i32.const 12) (i32.const 1036) (i32.const 10) (i32.const 0))
+    (local.set $answer (call $response (local.get $fields)))
+    (call $body (local.get $answer) (i32.const 0))
+    (local.set $body (i32.load (i32.const 4)))
+    (call $set (local.get $out) (i32.const 0) (local.get $answer) (i32.const 0) (i64.const 0)
+      (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
+    (call $write (local.get $body) (i32.const 0))
+    (local.set $stream (i32.load (i32.const 4)))
+    (call $text (local.get $stream) (i32.const 1046) (i32.const 12) (i32.const 0))
+    (call $drop_stream (local.get $stream))
+    (call $finish (local.get $body) (i32.const 0) (i32.const 0) (i32.const 0))))

@@ -1,0 +1,95 @@
+"""What bench/run http measures: each server with its handler, both made from sources here. What cannot be made or had
+says why in `missing`."""
+import os
+import shutil
+import subprocess
+
+import engines
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BIN = os.environ.get("WRUN_HTTP_BENCH", os.path.join(engines.ROOT, "build/release/bin"))
+RATE = os.path.join(BIN, "http_rate")
+WAZERO = os.path.join(engines.PEERS, "wazero_http")
+# What the handler in Go learns while it is prepared: nothing that an answer depends on.
+TAINTS = "args,env,clock,random,files"
+
+
+class Subject:
+    """`command(port)`; `files` are all that decides what is measured. `loads` names those that it can answer."""
+
+    def __init__(self, name, label, does, loads, words, files, missing=None):
+        self.name, self.label, self.does, self.loads, self.words = name, label, does, loads, words
+        self.files = files
+        self.missing = missing or next(
+            (f"{os.path.relpath(path, engines.ROOT)} is not there" for path in files if not os.path.exists(path)), None)
+
+    def command(self, port):
+        return [word.replace("{port}", str(port)) for word in self.words]
+
+
+def make(target, environment, *commands):
+    """Why it could not be made, or None."""
+    for command in commands:
+        if shutil.which(command[0]) is None:
+            return f"{os.path.basename(command[0])} is not there"
+        done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, cwd=HERE)
+        if done.returncode != 0:
+            return f"{os.path.basename(target)} is not built: {engines.reason(done.stderr)}"
+    return None
+
+
+def of_c(folder, name):
+    target = os.path.join(folder, f"{name}.wasm")
+    # --no-entry: these are made without a C library, and _start is an export like others.
+    return target, make(target, {}, [
+        "clang-16", "--target=wasm32", "-O2", "-Wall", "-Wextra", "-Werror", "-nostdlib", "-s", "-Wl,--no-entry",
+        "-Wl,-z,stack-size=4096", "-o", target, f"handlers/{name}.c"])
+
+
+def component(folder):
+    target, embedded = os.path.join(folder, "component.wasm"), os.path.join(folder, "embedded.wasm")
+    tools = engines.peer("wasm-tools") or "wasm-tools"
+    return target, make(target, {},
+                        [tools, "component", "embed", "component", "component/handler.wat", "--world",
+                         "proxy", "-o", embedded],
+                        [tools, "component", "new", embedded, "-o", target])
+
+
+def of_go(folder):
+    target = os.path.join(folder, "json.wasm")
+    how = {"GOOS": "wasip1", "GOARCH": "wasm", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"}
+    return target, make(target, how, ["go", "build", "-trimpath", "-ldflags=-s", "-buildmode=c-shared", "-o", target,
+                                      "json/main.go"])
+
+
+def subjects(folder):
+    bare, native, wrun = (os.path.join(BIN, name) for name in ("http_bare", "http_native", "wrun"))
+    node, wasmtime = engines.Node.program, engines.peer("wasmtime") or "wasmtime"
+    wagi, no_wagi = of_c(folder, "wagi")
+    http_wasm, no_http_wasm = of_c(folder, "http_wasm")
+    made, no_component = component(folder)
+    json, no_json = of_go(folder)
+
+    def serve(handler, *words):
+        return [wrun, "serve", "--threads", "1", "--no-access-log", "--no-cache", "--addr", "127.0.0.1:{port}", *words,
+                handler]
+
+    return [
+        Subject("bare", "bare epoll and llhttp", "one epoll loop, llhttp, a fixed answer", ("single", "pipelined"),
+                [bare, "{port}"], [bare]),
+        Subject("native", "wrun's server, C++ handler", "`bench/http/native.cpp`", ("single", "pipelined"),
+                [native, "{port}"], [native]),
+        Subject("wagi", "wrun serve, WAGI", "`wrun serve`, a fresh instance for each request",
+                ("single", "pipelined"), serve(wagi), [wrun, wagi], no_wagi),
+        Subject("http-wasm", "wrun serve, http-wasm", "the same by the other ABI", ("single", "pipelined"),
+                serve(http_wasm), [wrun, http_wasm], no_http_wasm),
+        Subject("wasmtime", "wasmtime serve", "`--max-instance-reuse-count 1`, a component of wasi:http 0.2",
+                ("single",), [wasmtime, "serve", "--max-instance-reuse-count", "1", "--addr", "127.0.0.1:{port}", made],
+                [wasmtime, made], no_component),
+        Subject("wazero", "wazero, http-wasm", "http-wasm-host-go in Go's server; it keeps instances for other "
+                "requests", ("single",), [WAZERO, http_wasm, "{port}"], [WAZERO, http_wasm], no_http_wasm),
+        Subject("node", "Node's http", "a handler in JavaScript, no WebAssembly", ("single",),
+                [node, os.path.join(HERE, "node.js"), "{port}"], [node, os.path.join(HERE, "node.js")]),
+        Subject("json", "wrun serve, Go's encoding/json", "an http-wasm handler in Go that parses the body",
+                ("json",), serve(json, "--allow-tainted", TAINTS), [wrun, json], no_json),
+    ]
