@@ -131,15 +131,6 @@ void put_pool(Text& text, const engine::PoolStats& stats) {
         stats.quarantined);
 }
 
-[[nodiscard]] u64 resident_bytes() noexcept {
-    unsigned long long pages = 0;
-    if (std::FILE* const file = std::fopen("/proc/self/statm", "re")) {
-        if (std::fscanf(file, "%*u %llu", &pages) != 1) pages = 0;
-        (void)std::fclose(file);
-    }
-    return pages * static_cast<u64>(::sysconf(_SC_PAGESIZE));
-}
-
 void put_process(Text& text, u64 began_ns) {
     rusage used{};
     (void)::getrusage(RUSAGE_SELF, &used);
@@ -155,6 +146,15 @@ void put_process(Text& text, u64 began_ns) {
 }
 
 }  // namespace
+
+u64 resident_bytes() noexcept {
+    unsigned long long pages = 0;
+    if (std::FILE* const file = std::fopen("/proc/self/statm", "re")) {
+        if (std::fscanf(file, "%*u %llu", &pages) != 1) pages = 0;
+        (void)std::fclose(file);
+    }
+    return pages * static_cast<u64>(::sysconf(_SC_PAGESIZE));
+}
 
 Totals totals_of(const Server& server) noexcept {
     Totals totals;

@@ -96,6 +96,9 @@ struct Sources {
     u64 began_ns = 0;  // of os::monotonic_ns()
 };
 
+/// Of this process.
+[[nodiscard]] u64 resident_bytes() noexcept;
+
 /// Prometheus' text format, version 0.0.4.
 [[nodiscard]] std::string prometheus_text(const Sources& sources);
 /// A label's or text's value as that format wants it.
