@@ -198,7 +198,9 @@ std::optional<int> Service::listen_admin() {
 }
 
 void Service::reload() {
-    http::notify_service_manager("RELOADING=1");
+    // The time tells the manager that this is the reload which it has asked for.
+    http::notify_service_manager(
+        "RELOADING=1\nMONOTONIC_USEC=" + std::to_string(os::monotonic_ns() / 1000));
     auto application = make_application(*engine_, options_);
     if (application) {
         server_->set_router(application->router);

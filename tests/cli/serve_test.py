@@ -266,6 +266,84 @@ class Serve(CliTest):
             self.assertEqual(server.end(), 0)
             self.assertTrue(os.path.lexists(path), "somebody else's by now")
 
+    def notices(self, name):
+        """A service manager's socket, and a server's environment that names it."""
+        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(manager.close)
+        manager.bind(name.replace("@", "\0", 1) if name.startswith("@") else name)
+        manager.settimeout(PATIENCE_S)
+        return manager, {**os.environ, "NOTIFY_SOCKET": name}
+
+    def test_the_service_manager_is_told(self):
+        for name in (os.path.join(self.folder, "notify"), "@wrun-test-%d" % os.getpid()):
+            manager, env = self.notices(name)
+            path = self.handler()
+            server = self.serve(path, env=env)
+            self.assertEqual(manager.recv(500), b"READY=1")
+            self.assertEqual(server.ask("/")[0], 200)
+            before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+            server.process.send_signal(signal.SIGHUP)
+            told = re.fullmatch(rb"RELOADING=1\nMONOTONIC_USEC=(\d+)", manager.recv(500))
+            self.assertTrue(told, "one message with both")
+            self.assertLessEqual(before, int(told[1]))
+            self.assertLessEqual(int(told[1]), time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)
+            self.assertEqual(manager.recv(500), b"READY=1")
+            with open(path, "wb") as file:
+                file.write(b"nonsense")
+            server.process.send_signal(signal.SIGHUP)
+            self.assertIn(b"RELOADING=1\n", manager.recv(500))
+            self.assertEqual(manager.recv(500), b"READY=1", "what was served still is")
+            self.assertEqual(server.end(), 0)
+            self.assertEqual(manager.recv(500), b"STOPPING=1")
+
+    def given(self, sockets, pid, *words):
+        """Starts a server that inherits these from descriptor 3 on; pid as a program's text."""
+        program = """import os, sys
+count = int(sys.argv[1])
+high = [os.dup(int(one)) for one in sys.argv[2:2 + count]]
+high = [__import__("fcntl").fcntl(one, 0, 100) for one in high]
+for index, one in enumerate(high):
+    os.dup2(one, 3 + index)
+os.environ.update(LISTEN_PID=str(%s), LISTEN_FDS=str(count), LISTEN_FDNAMES=":".join(["web"] * count))
+os.execv(sys.argv[2 + count], sys.argv[2 + count:])""" % pid
+        numbers = [str(one.fileno()) for one in sockets]
+        environment = {key: value for key, value in os.environ.items() if key != "PORT"}
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, str(len(sockets)), *numbers, WRUN, "serve", *words],
+            pass_fds=[one.fileno() for one in sockets], stderr=subprocess.PIPE, text=True, env=environment)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(lambda: process.poll() is None and process.kill())
+        return process
+
+    def listening(self):
+        one = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(one.close)
+        return one
+
+    def test_sockets_that_listen_already_are_taken_over(self):
+        first, second = self.listening(), self.listening()
+        silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(silent.close)
+        process = self.given([first, silent, second], "os.getpid()", self.handler())
+        ask = Server.ask
+        for one in (first, second):
+            # Nobody has to wait until it serves: the socket did listen before.
+            self.assertEqual(ask(None, "/", port=one.getsockname()[1])[0], 200)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(PATIENCE_S), 0)
+        told = process.stderr.read()
+        self.assertIn("at descriptor 3\n", told)
+        self.assertIn("at descriptor 5\n", told)
+        self.assertNotIn("127.0.0.1:3000", told)
+
+    def test_sockets_for_another_process_are_not(self):
+        process = self.given([self.listening()], "os.getppid()", "--addr", "127.0.0.1:0", self.handler())
+        line = process.stderr.readline()
+        self.assertRegex(line, r"serving .* at http://127.0.0.1:\d+\n")
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(PATIENCE_S), 0)
+        self.assertNotIn("descriptor", process.stderr.read())
+
     def test_a_manifest(self):
         self.handler("a.wasm")
         os.makedirs(os.path.join(self.folder, "assets"))
