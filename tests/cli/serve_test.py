@@ -334,6 +334,7 @@ os.execv(sys.argv[2 + count], sys.argv[2 + count:])""" % pid
         told = process.stderr.read()
         self.assertIn("at descriptor 3\n", told)
         self.assertIn("at descriptor 5\n", told)
+        self.assertNotIn("at descriptor 4", told, "it does not listen")
         self.assertNotIn("127.0.0.1:3000", told)
 
     def test_sockets_for_another_process_are_not(self):
