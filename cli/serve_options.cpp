@@ -118,6 +118,9 @@ bool take_addresses(const Words& words, ServeOptions& options, std::string& why)
             options.has_address ? std::string{"0.0.0.0:"} + port : "127.0.0.1:3000");
     for (const std::string& word : addresses) {
         auto endpoint = parse_endpoint(word, why);
+        if (!endpoint && words.addresses.empty())
+            why = "PORT in the environment is a number up to 65535, not '" + printable(port, 100) +
+                  "' (--addr goes before it)";
         if (!endpoint) return false;
         options.server.endpoints.push_back(std::move(*endpoint));
     }

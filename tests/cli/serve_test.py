@@ -379,8 +379,8 @@ environment = { GREETING = "{{ greeting }}" }
         self.assertIn('"shop"', server.ask("/.well-known/spin/info")[1])
         self.assertEqual(server.ask("/a/%2e%2e/fixed")[0], 400)
 
-    def fails(self, *words):
-        done = subprocess.run([WRUN, *words], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    def fails(self, *words, env=None):
+        done = subprocess.run([WRUN, *words], capture_output=True, text=True, timeout=PATIENCE_S, check=False, env=env)
         done.code = done.returncode
         return done
 
@@ -398,6 +398,10 @@ environment = { GREETING = "{{ greeting }}" }
             done = self.fails(*words)
             self.assertEqual(done.code, code, done.stderr)
             self.assertIn(said, done.stderr)
+        for port in ("x", "70000", "-1", "80 ", "1:80"):
+            done = self.fails("serve", path, env={**os.environ, "PORT": port})
+            self.assertEqual(done.code, 2, done.stderr)
+            self.assertIn(f"PORT in the environment is a number up to 65535, not '{port}'", done.stderr)
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
