@@ -2,6 +2,7 @@
 #include "cli/application.hpp"
 
 #include <filesystem>
+#include <map>
 
 #include "base/errors.hpp"
 #include "cli/load.hpp"
@@ -65,6 +66,10 @@ public:
         if (!find_upstream()) return std::nullopt;
         const bool is_made = options_.manifest ? serve_manifest() : serve_module();
         if (!is_made) return std::nullopt;
+        if (upstream_ && !passes_on_) {
+            (void)refuse("--upstream: no handler here passes requests on: http-wasm's can");
+            return std::nullopt;
+        }
         application_.router = {parts_, &parts_->router};
         return std::move(application_);
     }
@@ -82,7 +87,10 @@ private:
         http::MadeHandler made = http::make_handler(loaded.loader.module(), how);
         if (!made.output.empty())
             say(Level::info, printable(path, 500) + " says: " + printable(made.output, 4096));
-        if (made.handler) return &parts_->router.keep(std::move(made.handler));
+        if (made.handler) {
+            passes_on_ = passes_on_ || http::find_abi(loaded.loader.module()->decoded())->passes_on;
+            return &parts_->router.keep(std::move(made.handler));
+        }
         say(Level::error, printable(path, 500) + ": " + made.error);
         return nullptr;
     }
@@ -118,9 +126,12 @@ private:
     const ServeOptions& options_;
     Application application_;
     std::shared_ptr<const http::Handler> upstream_;
+    bool passes_on_ = false;  // some handler does, to upstream_
     std::shared_ptr<Parts> parts_ = std::make_shared<Parts>();
     std::filesystem::path folder_;
     std::vector<std::optional<http::HandlerOptions>> component_options_;
+    /// By a component's number and arguments: routes share what is the same.
+    std::map<std::pair<std::size_t, std::string>, const http::Handler*> handlers_;
 };
 
 std::optional<http::HandlerOptions> Builder::component_options(
@@ -130,7 +141,10 @@ std::optional<http::HandlerOptions> Builder::component_options(
     for (spin::EnvironmentEntry& entry : spin::resolve_environment(component, variables, report))
         how.env.push_back(std::move(entry.text));
     static_cast<void>(spin::resolve_hosts(component, variables, report));
-    const std::string temporary = std::filesystem::temp_directory_path().string();
+    // Where there is none, as in a container of the program alone, who needs it says so.
+    std::error_code no_folder;
+    std::string temporary = std::filesystem::temp_directory_path(no_folder).string();
+    if (no_folder) temporary = "/tmp";
     parts_->mounts.push_back(
         spin::MountedFiles::make(component, folder_.string(), temporary, report));
     for (const auto& mount : parts_->mounts.back().mounts()) {
@@ -156,9 +170,13 @@ bool Builder::add_trigger(
         const std::size_t number = trigger.component.value();
         const spin::Component& its = manifest.components[number];
         component = its.id;
-        http::HandlerOptions how = component_options_[number].value();
-        how.argv = trigger.argv;
-        handler = add_handler((folder_ / its.source).string(), how);
+        const http::Handler*& made = handlers_[{number, trigger.argv}];
+        if (made == nullptr) {
+            http::HandlerOptions how = component_options_[number].value();
+            how.argv = trigger.argv;
+            made = add_handler((folder_ / its.source).string(), how);
+        }
+        handler = made;
         if (handler == nullptr) return false;
     }
     const auto added = parts_->router.add(*trigger.route, component, *handler);

@@ -1,4 +1,5 @@
 // The options of `wrun serve`.
+#include <arpa/inet.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -87,6 +88,11 @@ bool take_port(std::string_view text, u16& port) {
     return !text.empty() && error == std::errc{} && end == text.data() + text.size();
 }
 
+bool is_numeric(const std::string& host, bool is_v6) {
+    in6_addr bytes{};
+    return inet_pton(is_v6 ? AF_INET6 : AF_INET, host.c_str(), &bytes) == 1;
+}
+
 std::optional<http::Endpoint> parse_endpoint(const std::string& word, std::string& why) {
     http::Endpoint endpoint;
     const std::string_view text = word;
@@ -99,7 +105,7 @@ std::optional<http::Endpoint> parse_endpoint(const std::string& word, std::strin
         if (is_bracketed) host = host.substr(1, host.size() - 2);
         const bool is_v6 = host.find(':') != std::string_view::npos;
         endpoint.address = host == "localhost" ? "127.0.0.1" : host;
-        if (!host.empty() && is_v6 == is_bracketed &&
+        if (is_v6 == is_bracketed && is_numeric(endpoint.address, is_v6) &&
             take_port(text.substr(colon + 1), endpoint.port))
             return endpoint;
     }

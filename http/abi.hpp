@@ -53,6 +53,7 @@ using ModulePtr = std::shared_ptr<const engine::Module>;
 struct Abi {
     std::string_view name;
     std::string_view sign;  // by which it is known, for messages
+    bool passes_on;         // whether its handlers use HandlerOptions::next
     bool (*is_spoken_by)(const wrun::Module& module);
     MadeHandler (*make)(const ModulePtr& module, const HandlerOptions& options);
 };

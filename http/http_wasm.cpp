@@ -135,7 +135,7 @@ MadeHandler make_http_wasm(const ModulePtr& module, const HandlerOptions& option
 }  // namespace
 
 const Abi http_wasm_abi = {"http-wasm",
-    "imports functions of http_handler and exports handle_request and handle_response",
+    "imports functions of http_handler and exports handle_request and handle_response", true,
     &is_http_wasm, &make_http_wasm};
 
 }  // namespace wrun::http

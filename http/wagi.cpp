@@ -120,6 +120,6 @@ MadeHandler make_wagi(const ModulePtr& module, const HandlerOptions& options) {
 
 }  // namespace
 
-const Abi wagi_abi = {"WAGI (CGI)", "exports the function _start", &is_wagi, &make_wagi};
+const Abi wagi_abi = {"WAGI (CGI)", "exports the function _start", false, &is_wagi, &make_wagi};
 
 }  // namespace wrun::http

@@ -371,7 +371,8 @@ source = "a.wasm"
 environment = { GREETING = "{{ greeting }}" }
 ''')
         self.assertEqual(self.fails("serve", "-f", manifest, "--check-config").code, 1)
-        server = self.serve("-f", manifest, "--variable", "greeting=hi")
+        # A container of the program alone has no folder for temporary files; this manifest needs none.
+        server = self.serve("-f", manifest, "--variable", "greeting=hi", env={**os.environ, "TMPDIR": "/nonexistent"})
         self.assertEqual(server.ask("/a/b"), (200, "GET /b  1 hi\n"))
         self.assertEqual(server.ask("/fixed"), (418, "short\n"))
         self.assertEqual(server.ask("/other")[0], 404)
@@ -391,6 +392,9 @@ environment = { GREETING = "{{ greeting }}" }
                 (["serve", "-f", "x", path], 2, "one of them"),
                 (["serve", "--addr", "nowhere", path], 2, "not 'nowhere'"),
                 (["serve", "--addr", "::1:80", path], 2, "an address is such as"),
+                (["serve", "--addr", "nowhere:80", path], 2, "not 'nowhere:80'"),
+                (["serve", "--addr", "[::zz]:0", path], 2, "not '[::zz]:0'"),
+                (["serve", "--upstream", "http://127.0.0.1:9", path], 1, "no handler here passes requests on"),
                 (["serve", "--timeout", "5", path], 2, "--timeout wants a time"),
                 (["serve", "--max-header", "1G", path], 2, "--max-header may be"),
                 (["serve", "/nonexistent.wasm"], 1, "No such file"),
