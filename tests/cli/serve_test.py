@@ -345,6 +345,17 @@ os.execv(sys.argv[2 + count], sys.argv[2 + count:])""" % pid
         self.assertEqual(process.wait(PATIENCE_S), 0)
         self.assertNotIn("descriptor", process.stderr.read())
 
+    def test_packaging_uses_options_that_there_are(self):
+        packaging = os.path.join(HERE, "..", "..", "packaging")
+        known = self.fails("serve", "--help").stdout
+        for name in ("wrun.service", "Containerfile"):
+            with open(os.path.join(packaging, name), encoding="utf-8") as file:
+                lines = [line for line in file if line.startswith(("Exec", "ENTRYPOINT", "CMD"))]
+            used = [word for line in lines for word in re.findall(r"(?<=[\s\"])-[-a-z]+", line) if word != "-HUP"]
+            self.assertGreaterEqual(len(used), 3)
+            for word in used:
+                self.assertRegex(known, rf"(?m)^  (-\w,)?{word}\b|^  {word},", name)
+
     def test_a_manifest(self):
         self.handler("a.wasm")
         os.makedirs(os.path.join(self.folder, "assets"))
