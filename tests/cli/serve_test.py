@@ -218,6 +218,43 @@ class Serve(CliTest):
         self.assertEqual(server.end(), 0)
         thread.join()
 
+    def test_a_killed_server_starts_again_from_the_cache(self):
+        handler = self.handler()
+        cache = os.path.join(self.folder, "cache")
+        env = {**os.environ, "WRUN_CACHE_DIR": cache}
+
+        def kept():
+            names = os.listdir(cache) if os.path.isdir(cache) else []
+            return {name: os.stat(os.path.join(cache, name)) for name in names if name.endswith(".wrun")}
+        first = self.serve(handler, env=env)
+        stop = threading.Event()
+
+        def press():
+            while not stop.is_set():
+                try:
+                    first.ask("/")
+                except (OSError, http.client.HTTPException):
+                    pass
+        clients = [threading.Thread(target=press) for _ in range(4)]
+        for client in clients:
+            client.start()
+        self.assertTrue(first.wait_for(kept))
+        (name, _), = kept().items()
+        os.utime(os.path.join(cache, name), (0, 0))
+        before = kept()[name]
+        first.process.kill()
+        first.end()
+        stop.set()
+        for client in clients:
+            client.join()
+        second = self.serve(handler, env=env)
+        self.assertEqual(second.ask("/a"), (200, "GET /a  1 one\n"))
+        self.assertEqual(second.end(), 0)
+        self.assertEqual([name], list(kept()))
+        after = kept()[name]
+        self.assertEqual(after.st_ino, before.st_ino, "nothing was compiled again")
+        self.assertGreater(after.st_mtime_ns, before.st_mtime_ns, "uses are noted")
+
     def ask_unix(self, path):
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(PATIENCE_S)
