@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/os_thread.hpp"
+#include "bench/percentile.hpp"
 #include "engine/engine.hpp"
 #include "tests/support/wat.hpp"
 #include "wasi/preview1.hpp"
@@ -102,10 +103,7 @@ public:
             late_us.push_back(static_cast<double>(now_ns - limits.deadline_ns) / 1000);
         }
         std::sort(late_us.begin(), late_us.end());
-        const auto at = [&](double part) {
-            return late_us[static_cast<std::size_t>(
-                part * static_cast<double>(late_us.size() - 1))];
-        };
+        const auto at = [&](double part) { return bench::percentile(late_us, part); };
         std::printf(
             "%s\n    {\"place\": \"%s\", \"runs\": %d, \"late_us_min\": %.0f, "
             "\"late_us_median\": %.0f, \"late_us_p99\": %.0f, \"late_us_max\": %.0f}",

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/os_thread.hpp"
+#include "bench/percentile.hpp"
 #include "engine/engine.hpp"
 #include "engine/fiber.hpp"
 #include "tests/support/wat.hpp"
@@ -130,10 +131,7 @@ public:
         while (is_spinning)
             is_spinning = fiber_->resume(slice_ns);
         std::sort(waited_us.begin(), waited_us.end());
-        const auto at = [&](double part) {
-            return waited_us[static_cast<std::size_t>(
-                part * static_cast<double>(waited_us.size() - 1))];
-        };
+        const auto at = [&](double part) { return bench::percentile(waited_us, part); };
         std::printf(
             "%s{\"slice_us\": %llu, \"waited_us_median\": %.0f, \"waited_us_p99\": %.0f, "
             "\"waited_us_max\": %.0f}",

@@ -10,6 +10,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BIN = os.environ.get("WRUN_HTTP_BENCH", os.path.join(engines.ROOT, "build/release/bin"))
 RATE = os.path.join(BIN, "http_rate")
 WAZERO = os.path.join(engines.PEERS, "wazero_http")
+# QuickJS' sources, from bench/install.
+QUICKJS = os.path.join(engines.PEERS, "pypi/quickjs")
 # What the handler in Go learns while it is prepared: nothing that an answer depends on.
 TAINTS = "args,env,clock,random,files"
 
@@ -62,6 +64,26 @@ def of_go(folder):
                                       "json/main.go"])
 
 
+def of_quickjs(folder):
+    """The interpreter with handler.js in it, and its snapshot, in which that is loaded."""
+    module, snapshot = (os.path.join(folder, name) for name in ("quickjs.wasm", "quickjs.wrun"))
+    if not os.path.isdir(QUICKJS):
+        return module, snapshot, "QuickJS' sources are not there (bench/install)"
+    with open(os.path.join(HERE, "quickjs/handler.js"), "rb") as file:
+        bytes_of_script = ",".join(map(str, file.read()))
+    with open(os.path.join(folder, "handler.js.inc"), "w", encoding="utf-8") as file:
+        file.write(bytes_of_script)
+    # EMSCRIPTEN: what it calls a system without threads and rounding modes.
+    return module, snapshot, make(
+        module, {},
+        ["clang-16", "--target=wasm32-wasi", "-O2", "-s", "-w", "-D_GNU_SOURCE", '-DCONFIG_VERSION=""', "-DEMSCRIPTEN",
+         "-DFE_DOWNWARD=0", "-DFE_UPWARD=0", "-isystem", QUICKJS, "-isystem", folder, "-Wl,-z,stack-size=262144",
+         "-o", module, "quickjs/main.c", *(os.path.join(QUICKJS, f"{name}.c")
+                             for name in ("quickjs", "cutils", "libregexp", "libunicode", "libbf"))],
+        # Its random numbers are seeded by the time, which no answer depends on.
+        [os.path.join(BIN, "wrun"), "snapshot", "--init-allow=clock", module, "-o", snapshot])
+
+
 def subjects(folder):
     bare, native, wrun = (os.path.join(BIN, name) for name in ("http_bare", "http_native", "wrun"))
     node, wasmtime = engines.Node.program, engines.peer("wasmtime") or "wasmtime"
@@ -69,6 +91,7 @@ def subjects(folder):
     http_wasm, no_http_wasm = of_c(folder, "http_wasm")
     made, no_component = component(folder)
     json, no_json = of_go(folder)
+    quickjs, quickjs_snapshot, no_quickjs = of_quickjs(folder)
 
     def serve(handler, *words):
         return [wrun, "serve", "--threads", "1", "--no-access-log", "--no-cache", "--addr", "127.0.0.1:{port}", *words,
@@ -88,8 +111,14 @@ def subjects(folder):
                 [wasmtime, made], no_component),
         Subject("wazero", "wazero, http-wasm", "http-wasm-host-go in Go's server; it keeps instances for other "
                 "requests", ("single",), [WAZERO, http_wasm, "{port}"], [WAZERO, http_wasm], no_http_wasm),
-        Subject("node", "Node's http", "a handler in JavaScript, no WebAssembly", ("single",),
+        Subject("node", "Node's http", "handlers in JavaScript, no WebAssembly", ("single", "json"),
                 [node, os.path.join(HERE, "node.js"), "{port}"], [node, os.path.join(HERE, "node.js")]),
-        Subject("json", "wrun serve, Go's encoding/json", "an http-wasm handler in Go that parses the body",
-                ("json",), serve(json, "--allow-tainted", TAINTS), [wrun, json], no_json),
+        Subject("quickjs-snapshot", "wrun serve, QuickJS from a snapshot", "`bench/http/quickjs`: WAGI, a fresh "
+                "instance for each request, in which the interpreter is made and the script loaded", ("json",),
+                serve(quickjs_snapshot, "--allow-precompiled", "--allow-tainted", "clock"), [wrun, quickjs_snapshot],
+                no_quickjs),
+        Subject("quickjs", "wrun serve, QuickJS", "the same without: each instance makes and loads them", ("json",),
+                serve(quickjs), [wrun, quickjs], no_quickjs),
+        Subject("json", "wrun serve, Go's encoding/json", "an http-wasm handler in Go", ("json",),
+                serve(json, "--allow-tainted", TAINTS), [wrun, json], no_json),
     ]

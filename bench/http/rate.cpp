@@ -20,8 +20,11 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/percentile.hpp"
+
 namespace {
 
+using wrun::bench::percentile;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view request = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -74,10 +77,6 @@ bool receive(Client& client) {
     if (llhttp_execute(&client.parser, memory.data(), static_cast<std::size_t>(count)) != HPE_OK)
         fail("an answer that is no HTTP");
     return client.is_answered;
-}
-
-double percentile(const std::vector<double>& sorted, double part) {
-    return sorted[static_cast<std::size_t>(part * static_cast<double>(sorted.size() - 1))];
 }
 
 void print(std::vector<double>& took_us) {

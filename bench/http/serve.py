@@ -34,7 +34,7 @@ LOADS = {
     "single": {"words": [], "body": None, "answer": b"hello, world"},
     "pipelined": {"words": ["-s", os.path.join(HERE, "pipeline.lua")], "body": None, "answer": b"hello, world"},
     "json": {"words": ["-s", os.path.join(HERE, "json.lua")], "body": os.path.join(HERE, "order.json"),
-             "answer": b'"total":'},
+             "answer": b'{"customer":"Ada","items":8,"total":97.5}'},
 }
 
 
