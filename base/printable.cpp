@@ -1,27 +1,41 @@
 // Which characters drive terminals and which do not.
 #include "base/printable.hpp"
 
+#include <algorithm>
+#include <iterator>
+
+#include "base/utf8.hpp"
+
 namespace wrun {
 
 namespace {
 
-/// Bytes of the well-formed UTF-8 sequence of a printable character that starts `text`, or 0.
+/// Characters above ASCII without a shape, that change how or where others are shown.
+struct Range {
+    u32 first;
+    u32 last;
+};
+constexpr Range hidden[] = {
+    {0x80, 0x9f},      // controls
+    {0x61c, 0x61c},    // turns the line around, as some of the following do
+    {0x200b, 0x200f},  // of no width, in a name that looks like another
+    {0x2028, 0x202e},  // end lines and paragraphs, turn them around
+    {0x2060, 0x206f},
+    {0xfeff, 0xfeff},
+};
+
+/// Bytes of the printable character that starts `text`, or 0.
 [[nodiscard]] std::size_t character_bytes(std::string_view text) noexcept {
-    const auto at = [&](std::size_t index) {
-        return index < text.size() ? static_cast<unsigned char>(text[index]) : 0u;
-    };
-    const unsigned first = at(0);
-    if (first >= 0x20 && first < 0x7f) return 1;
-    const std::size_t length = first >= 0xf0 && first < 0xf5   ? 4
-                               : first >= 0xe0 && first < 0xf0 ? 3
-                               : first >= 0xc2 && first < 0xe0 ? 2
-                                                               : 0;
+    const std::size_t length = utf8_sequence_bytes(text);
+    const auto at = [&](std::size_t index) { return static_cast<unsigned char>(text[index]); };
+    if (length == 1) return at(0) >= 0x20 && at(0) < 0x7f ? 1 : 0;
+    u32 code = at(0) & (0xffu >> (length + 1));
     for (std::size_t index = 1; index < length; ++index)
-        if ((at(index) & 0xc0) != 0x80) return 0;
-    // U+0080 to U+009F are controls as well, and U+202A and its like turn the line around.
-    if (first == 0xc2 && at(1) < 0xa0) return 0;
-    if (first == 0xe2 && (at(1) == 0x80 || at(1) == 0x81)) return 0;
-    return length;
+        code = code << 6 | (at(index) & 0x3fu);
+    const auto is_hidden = [&](const Range& range) {
+        return code >= range.first && code <= range.last;
+    };
+    return std::any_of(std::begin(hidden), std::end(hidden), is_hidden) ? 0 : length;
 }
 
 }  // namespace

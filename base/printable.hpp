@@ -7,7 +7,8 @@
 
 namespace wrun {
 
-/// Control characters and bytes that are no UTF-8 as \xNN, and no more than `bytes_max` of it.
+/// Control characters, those that turn or end lines unseen, and bytes that are no UTF-8 as \xNN; no
+/// more than `bytes_max` of it.
 [[nodiscard]] std::string printable(std::string_view text, std::size_t bytes_max = 200);
 
 }  // namespace wrun

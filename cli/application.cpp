@@ -113,7 +113,9 @@ private:
         const std::string& path = options_.run.module;
         application_.name = std::filesystem::path{path}.stem().string();
         const http::Handler* const handler = add_handler(path, common_options());
-        return handler != nullptr && parts_->router.add("/...", application_.name, *handler).ok();
+        return handler != nullptr &&
+               parts_->router.add("/...", application_.name, *handler, options_.route_in_flight_max)
+                   .ok();
     }
 
     [[nodiscard]] bool serve_manifest();
@@ -179,7 +181,8 @@ bool Builder::add_trigger(
         handler = made;
         if (handler == nullptr) return false;
     }
-    const auto added = parts_->router.add(*trigger.route, component, *handler);
+    const auto added =
+        parts_->router.add(*trigger.route, component, *handler, options_.route_in_flight_max);
     if (added.duplicate_of) {
         report.error(trigger.route_place,
             "route " + spin::in_quotes(*trigger.route) + " meets the same paths as one before");

@@ -47,7 +47,7 @@ u64 bytes_max() {
     std::string why;
     const std::optional<u64> bytes = parse_size(said, why);
     if (bytes) return *bytes;
-    say(Level::warn, "WRUN_CACHE_SIZE: " + why);
+    say_once(Level::warn, "WRUN_CACHE_SIZE: " + why);
     return bytes_max_default;
 }
 
@@ -64,8 +64,8 @@ int print(const std::string& text) {
 
 /// Says that something could not be kept.
 void tell_not_kept(Error error) {
-    say(Level::warn, "the compiled module is not kept: '" + printable(place().path, 500) +
-                         "': " + describe(error) + " (--no-cache does not try)");
+    say_once(Level::warn, "the compiled module is not kept: '" + printable(place().path, 500) +
+                              "': " + describe(error) + " (--no-cache does not try)");
 }
 
 }  // namespace
@@ -75,9 +75,9 @@ std::optional<engine::Cache> open_cache() {
     if (where.path.empty()) return std::nullopt;
     Result<engine::Cache> cache = open(where);
     if (cache.ok()) return std::move(cache).take();
-    say(Level::warn, "compiled modules are not kept: cannot use the folder '" +
-                         printable(where.path, 500) + "': " + describe(cache.error()) +
-                         " (WRUN_CACHE_DIR names another, --no-cache asks for none)");
+    say_once(Level::warn, "compiled modules are not kept: cannot use the folder '" +
+                              printable(where.path, 500) + "': " + describe(cache.error()) +
+                              " (WRUN_CACHE_DIR names another, --no-cache asks for none)");
     return std::nullopt;
 }
 

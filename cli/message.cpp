@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <mutex>
+#include <set>
 
 #include "cli/exit_code.hpp"
 
@@ -14,6 +16,17 @@ constexpr std::array<std::string_view, 4> level_names = {"error", "warn", "info"
 
 Level& level() noexcept {
     static Level current = Level::warn;
+    return current;
+}
+
+struct Said {
+    std::mutex mutex;
+    std::function<void(std::string_view)> listener;
+    std::set<std::string, std::less<>> once;
+};
+
+Said& said() {
+    static Said current;
     return current;
 }
 
@@ -36,6 +49,10 @@ bool says(Level wanted) noexcept {
 }
 
 void announce(std::string_view text) {
+    {
+        const std::lock_guard lock{said().mutex};
+        if (said().listener) return said().listener(text);
+    }
     const std::string line = "wrun: " + std::string{text} + '\n';
     // In one piece, so that lines of several processes do not mix.
     static_cast<void>(std::fwrite(line.data(), 1, line.size(), stderr));
@@ -47,6 +64,24 @@ void say(Level wanted, std::string_view text) {
     if (wanted == Level::warn) kind = "warning: ";
     if (wanted > Level::warn) kind = std::string{level_names[static_cast<unsigned>(wanted)]} + ": ";
     announce(kind + std::string{text});
+}
+
+void say_once(Level wanted, std::string_view text) {
+    {
+        const std::lock_guard lock{said().mutex};
+        if (!said().once.emplace(text).second) return;
+    }
+    say(wanted, text);
+}
+
+Listening::Listening(std::function<void(std::string_view)> listener) {
+    const std::lock_guard lock{said().mutex};
+    said().listener = std::move(listener);
+}
+
+Listening::~Listening() {
+    const std::lock_guard lock{said().mutex};
+    said().listener = nullptr;
 }
 
 int fail(std::string_view text) {

@@ -87,12 +87,16 @@ void describe_grants(CLI::App& app, RawOptions& raw, RunOptions& options) {
     app.add_option("--argv0", options.argv0, "Call the program by this name")->type_name("NAME");
 }
 
-void describe_limits(CLI::App& app, RawOptions& raw) {
-    app.add_option("--max-memory", raw.memory, "Bytes that each memory may grow to")
+void describe_limits(CLI::App& app, RawOptions& raw, bool is_served) {
+    const auto text = [&](const char* what, const char* served) {
+        return is_served ? std::string{what} + " (" + served + ")" : std::string{what};
+    };
+    app.add_option("--max-memory", raw.memory, text("Bytes that its memory may grow to", "128M"))
         ->type_name("SIZE");
-    app.add_option("--max-stack", raw.stack, "Bytes of the program's call stack")
+    app.add_option("--max-stack", raw.stack, text("Bytes of the program's call stack", "512K"))
         ->type_name("SIZE");
-    app.add_option("--max-table", raw.table, "Elements that each table may grow to")
+    app.add_option(
+           "--max-table", raw.table, text("Elements that its tables may have together", "100000"))
         ->type_name("COUNT");
 }
 

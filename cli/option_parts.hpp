@@ -43,7 +43,7 @@ void describe_bounds(CLI::App& app, engine::Bounds& bounds);
 void describe_code(CLI::App& app, engine::ModuleOptions& options);
 /// What the program is granted.
 void describe_grants(CLI::App& app, RawOptions& raw, RunOptions& options);
-void describe_limits(CLI::App& app, RawOptions& raw);
+void describe_limits(CLI::App& app, RawOptions& raw, bool is_served = false);
 void describe_timeout(CLI::App& app, RawOptions& raw, const char* text);
 /// What may be run at all, and from where.
 void describe_loading(CLI::App& app, RawOptions& raw, RunOptions& options);

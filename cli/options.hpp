@@ -78,6 +78,7 @@ struct ServeOptions {
     std::string upstream;  // the URL of its next; 404 without
     u64 guests_memory_bytes_max = u64{16} << 30;
     u64 drain_ns = u64{10'000'000'000};
+    u32 route_in_flight_max = 0;  // 0: as many as the server
     u32 reuse = 1;
     bool has_address = false;  // told, by --addr or PORT
     bool watch = false;

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/errors.hpp"
+#include "base/sanitizers.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/load.hpp"
 #include "cli/message.hpp"
@@ -27,12 +28,9 @@ using engine::Value;
 /// Ends with what is mapped as it is: the system gives it back whole, for less than one mapping
 /// after the other. Returns where somebody wants to see what is left.
 void end_process(int code) {
-#if !defined(__SANITIZE_ADDRESS__)
+    if constexpr (has_address_sanitizer) return;
     static_cast<void>(std::fflush(nullptr));
     ::_exit(code);
-#else
-    static_cast<void>(code);
-#endif
 }
 
 engine::EngineOptions engine_options(const RunOptions& options) {

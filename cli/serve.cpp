@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <ctime>
+#include <filesystem>
 
 #include "base/errors.hpp"
 #include "base/os_thread.hpp"
@@ -17,6 +19,7 @@
 #include "http/operations/admin.hpp"
 #include "http/operations/service_manager.hpp"
 #include "http/server/server.hpp"
+#include "http/text.hpp"
 
 namespace wrun::cli {
 namespace {
@@ -78,9 +81,12 @@ private:
 [[nodiscard]] std::string name_of(const http::Endpoint& endpoint, u16 port) {
     if (!endpoint.unix_path.empty()) return "unix:" + endpoint.unix_path;
     if (endpoint.descriptor >= 0) return "descriptor " + std::to_string(endpoint.descriptor);
-    const bool is_v6 = endpoint.address.find(':') != std::string::npos;
-    const std::string host = is_v6 ? "[" + endpoint.address + "]" : endpoint.address;
-    return "http://" + host + ":" + std::to_string(port);
+    return "http://" + http::host_and_port(endpoint.address, port);
+}
+
+[[nodiscard]] Result<os::File> open_log_file(const std::string& path, int more_flags) {
+    return os::File::open(
+        AT_FDCWD, path.c_str(), O_WRONLY | O_APPEND | O_NONBLOCK | more_flags, 0640);
 }
 
 class Service {
@@ -92,6 +98,7 @@ public:
 private:
     [[nodiscard]] std::optional<int> make_engine();
     [[nodiscard]] std::optional<int> open_log();
+    [[nodiscard]] int check_log() const;
     void reopen_log();
     [[nodiscard]] std::optional<int> listen(std::shared_ptr<const http::Router> router);
     [[nodiscard]] std::optional<int> listen_admin();
@@ -115,8 +122,7 @@ private:
 };
 
 std::optional<int> Service::make_engine() {
-    engine::EngineOptions how;
-    auto engine = engine::Engine::make(how);
+    auto engine = engine::Engine::make({});
     if (!engine.ok()) return fail("cannot start: " + describe(engine.error()));
     engine_ = std::move(engine).take();
     engine::PoolOptions pool_options;
@@ -133,8 +139,7 @@ std::optional<int> Service::make_engine() {
 std::optional<int> Service::open_log() {
     int file = STDERR_FILENO;
     if (options_.log_file) {
-        auto opened = os::File::open(
-            AT_FDCWD, options_.log_file->c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK, 0640);
+        auto opened = open_log_file(*options_.log_file, O_CREAT);
         if (!opened.ok()) return fail(describe_failure(*options_.log_file, opened.error()));
         log_file_ = std::move(opened).take();
         file = log_file_.number();
@@ -147,14 +152,29 @@ std::optional<int> Service::open_log() {
     return std::nullopt;
 }
 
+/// Makes no file, which might then be another user's than the server's.
+int Service::check_log() const {
+    if (!options_.log_file) return exit_code::success;
+    const std::string& path = *options_.log_file;
+    const auto opened = open_log_file(path, 0);
+    if (opened.ok()) return exit_code::success;
+    Error error = opened.error();
+    if (error.detail == ENOENT) {
+        const auto folder = std::filesystem::path{path}.parent_path();
+        const char* const name = folder.empty() ? "." : folder.c_str();
+        if (::faccessat(AT_FDCWD, name, W_OK | X_OK, AT_EACCESS) == 0) return exit_code::success;
+        error.detail = static_cast<u16>(errno);
+    }
+    return fail(describe_failure(path, error));
+}
+
 /// The file may have been moved away, as rotation does it.
 void Service::reopen_log() {
     if (!options_.log_file) return;
-    const auto opened = os::File::open(
-        AT_FDCWD, options_.log_file->c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK, 0640);
+    const auto opened = open_log_file(*options_.log_file, O_CREAT);
     // In place of the number that the journal's thread may be writing to just now.
     if (!opened.ok() || ::dup3(opened.value().number(), log_file_.number(), O_CLOEXEC) < 0)
-        journal_->add("wrun: the log file could not be opened again: this one is still written");
+        log_->notice("the log file could not be opened again: this one is still written");
 }
 
 std::optional<int> Service::listen(std::shared_ptr<const http::Router> router) {
@@ -199,6 +219,7 @@ std::optional<int> Service::listen_admin() {
 
 void Service::reload() {
     // The time tells the manager that this is the reload which it has asked for.
+    const Listening listening{[this](std::string_view text) { log_->notice(text); }};
     http::notify_service_manager(
         "RELOADING=1\nMONOTONIC_USEC=" + std::to_string(os::monotonic_ns() / 1000));
     auto application = make_application(*engine_, options_);
@@ -206,10 +227,10 @@ void Service::reload() {
         server_->set_router(application->router);
         if (watched_) watched_->set(application->files);
         facts_.reloads.fetch_add(1);
-        journal_->add("wrun: loaded again");
+        log_->notice("loaded again");
     } else {
         facts_.failed_reloads.fetch_add(1);
-        journal_->add("wrun: not loaded again: what was served before still is");
+        log_->notice("not loaded again: what was served before still is");
     }
     http::notify_service_manager("READY=1");
 }
@@ -248,7 +269,7 @@ int Service::run() {
     if (const auto failed = make_engine()) return *failed;
     auto application = make_application(*engine_, options_);
     if (!application) return exit_code::failure;
-    if (options_.check_config) return exit_code::success;
+    if (options_.check_config) return check_log();
     if (const auto failed = open_log()) return *failed;
     facts_.name = application->name;
     if (options_.watch) watched_.emplace(application->files);

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <map>
 
@@ -12,6 +11,8 @@
 #include "cli/grants.hpp"
 #include "cli/message.hpp"
 #include "cli/option_parts.hpp"
+#include "http/text.hpp"
+#include "http/upstream.hpp"
 
 namespace wrun::cli {
 namespace {
@@ -84,8 +85,9 @@ constexpr CountOption count_options[] = {
 };
 
 bool take_port(std::string_view text, u16& port) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-    return !text.empty() && error == std::errc{} && end == text.data() + text.size();
+    const std::optional<u16> number = http::parse_decimal<u16>(text);
+    port = number.value_or(port);
+    return number.has_value();
 }
 
 bool is_numeric(const std::string& host, bool is_v6) {
@@ -183,6 +185,10 @@ void describe_server(CLI::App& app, Words& words, ServeOptions& options) {
             ->type_name("COUNT")
             ->check(CLI::Range(u32{1}, one.max).description(""));
     }
+    app.add_option("--max-in-flight-per-route", options.route_in_flight_max,
+           "Of them, for one route; as many as --max-in-flight unless told")
+        ->type_name("COUNT")
+        ->check(CLI::Range(1, 1'000'000).description(""));
     for (const TimeOption& one : time_options)
         app.add_option(one.name, words.times[one.name], one.text)->type_name("TIME");
     app.add_option("--drain-timeout", words.times["--drain-timeout"],
@@ -234,7 +240,7 @@ Options parse_serve(const std::vector<std::string>& arguments) {
     describe_server(app, words, options);
     describe_log(app, options);
     describe_grants(app, raw, options.run);
-    describe_limits(app, raw);
+    describe_limits(app, raw, true);
     describe_bounds(app, options.run.compile.bounds);
     describe_loading(app, raw, options.run);
     app.add_option("--config", options.config, "What http-wasm's get_config gives")
@@ -252,6 +258,8 @@ Options parse_serve(const std::vector<std::string>& arguments) {
     forget_empty(words.times);
     forget_empty(words.sizes);
     std::string why;
+    if (!options.upstream.empty()) why = http::Upstream::check(options.upstream);
+    if (!why.empty()) return wrong_usage("--upstream: " + why);
     if (options.run.module.empty() == !options.manifest)
         return wrong_usage("name a MODULE or a spin.toml by -f, one of them");
     if (!take_addresses(words, options, why) || !take_times(words, options, why) ||

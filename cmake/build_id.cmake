@@ -3,7 +3,7 @@
 # Runs whenever a source changes: cmake -D ROOT=… -D FOLDERS=… -D TOOLS=… -D OUTPUT=… -P build_id.cmake
 set(patterns ${FOLDERS})
 list(TRANSFORM patterns PREPEND "${ROOT}/")
-foreach(ending IN ITEMS cpp hpp def S)
+foreach(ending IN ITEMS cpp hpp def S inc)
     foreach(folder IN LISTS patterns)
         file(GLOB_RECURSE found RELATIVE "${ROOT}" "${folder}/*.${ending}")
         list(APPEND sources ${found})

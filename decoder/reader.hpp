@@ -14,9 +14,9 @@
 #include "base/features.hpp"
 #include "base/limits.hpp"
 #include "base/result.hpp"
+#include "base/utf8.hpp"
 #include "decoder/leb.hpp"
 #include "decoder/module.hpp"
-#include "decoder/utf8.hpp"
 
 namespace wrun {
 
@@ -144,7 +144,7 @@ public:
     /// A byte vector that is UTF-8.
     Result<ByteRange> name() noexcept {
         const ByteRange range = WRUN_TRY(sized_bytes());
-        if (!is_utf8({begin_ + range.begin, range.size()})) {
+        if (!is_utf8({reinterpret_cast<const char*>(begin_) + range.begin, range.size()})) {
             return Error{ErrorCode::malformed_utf8, 0, range.begin};
         }
         return range;

@@ -343,7 +343,7 @@ struct Extern {
 
 struct StoreOptions {
     u64 memory_bytes_max = u64{4} << 30;  // of each memory; memory.grow beyond answers -1
-    u64 table_elements_max = 10'000'000;  // of each table; table.grow beyond answers -1
+    u64 table_elements_max = 10'000'000;  // of an instance's tables together; table.grow beyond: -1
     u32 stack_bytes = 8u << 20;           // of the guest's stack, guard not counted
     void* host_data = nullptr;            // for host functions: Store::host_data()
     u64 fuel = ~u64{0};                   // at the begin; for modules compiled with it

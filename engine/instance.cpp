@@ -208,6 +208,8 @@ public:
     [[nodiscard]] Result<void> make_tables() {
         auto* header = state_.block.at<runtime::TableHeader>(module_.layout.tables);
         const u64* size = module_.snapshot.table_sizes.data();
+        const u64 elements_max = store_.state().options.table_elements_max;
+        state_.table_budget = {elements_max, 0};
         for (const wrun::Table& table :
             std::span{decoded_.tables}.subspan(decoded_.imported_table_count)) {
             const bool has_init = table.init.size() != 0 && !is_snapshot();
@@ -215,8 +217,8 @@ public:
             TableType type = table.type;
             type.element = module_.canonical(type.element);
             if (is_snapshot()) type.limits.min = *size++;
-            state_.own_tables.push_back(WRUN_TRY(
-                Table::make(type, store_.state().options.table_elements_max, init, header++)));
+            state_.own_tables.push_back(
+                WRUN_TRY(Table::make(type, elements_max, init, header++, &state_.table_budget)));
             state_.tables.push_back(state_.own_tables.back().get());
         }
         state_.use_tables();

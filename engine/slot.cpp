@@ -91,9 +91,10 @@ void Slot::make_globals() {
 Result<void> Slot::make_tables() {
     auto* header = state().block.at<runtime::TableHeader>(from().module->state().layout.tables);
     const u64 elements_max = from().options.store.table_elements_max;
+    state().table_budget = {elements_max, 0};
     for (const FrozenTable& frozen : from().tables) {
-        state().own_tables.push_back(
-            WRUN_TRY(runtime::Table::make(frozen.type, elements_max, 0, header++)));
+        state().own_tables.push_back(WRUN_TRY(
+            runtime::Table::make(frozen.type, elements_max, 0, header++, &state().table_budget)));
         runtime::Table& table = *state().own_tables.back();
         resolve(frozen, table.to_write(0, frozen.elements.size()));
         table.clear_is_written();

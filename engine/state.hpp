@@ -195,6 +195,7 @@ struct Instance::State {
     std::vector<runtime::Table*> tables;
     std::vector<runtime::GlobalObject*> globals;
     std::vector<std::unique_ptr<runtime::Memory>> own_memories;
+    runtime::TableBudget table_budget;  // of the following
     std::vector<std::unique_ptr<runtime::Table>> own_tables;
     std::vector<runtime::GlobalObject> own_globals;
 

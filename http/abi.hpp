@@ -26,8 +26,8 @@ struct HandlerOptions {
     std::shared_ptr<const Handler> next;  // http-wasm's next; absent: 404
 
     // Its limits. What a request is given in time is Exchange::limits().
-    u64 memory_bytes_max = u64{128} << 20;  // of each of its memories
-    u64 table_elements_max = 100'000;
+    u64 memory_bytes_max = u64{128} << 20;  // of its memory: a module has one
+    u64 table_elements_max = 100'000;       // of its tables together
     u32 stack_bytes = 512u << 10;
     u64 start_ns_max = 10'000'000'000;  // of what runs once, when the handler is made
     u32 response_head_bytes_max = 64u << 10;

@@ -3,14 +3,12 @@
 
 #include <algorithm>
 
+#include "base/utf8.hpp"
+#include "http/routes.hpp"
 #include "http/text.hpp"
 
 namespace wrun::http {
 namespace {
-
-char upper(char c) noexcept {
-    return c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c;
-}
 
 /// "USER_ID" for "user-id". Empty when another name would be the same variable (Foo_Bar and
 /// Foo-Bar), or none could be: such fields are left out, whoever sent them.
@@ -21,7 +19,7 @@ std::string variable_name(std::string_view name) {
         const bool is_plain =
             (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
         if (!is_plain && c != '-') return {};
-        result += c == '-' ? '_' : upper(c);
+        result += c == '-' ? '_' : to_upper(c);
     }
     return result;
 }
@@ -62,14 +60,7 @@ Authority split(std::string_view authority) noexcept {
     return {authority.substr(0, colon), authority.substr(colon + 1)};
 }
 
-std::string_view without_wildcard(std::string_view pattern) noexcept {
-    for (const std::string_view end : {"/...", "/*"}) {
-        if (pattern.ends_with(end)) return pattern.substr(0, pattern.size() - end.size());
-    }
-    return pattern;
-}
-
-bool add_fields(std::span<const Field> fields, wasi::StringList& to) {
+void add_fields(std::span<const Field> fields, wasi::StringList& to) {
     const auto is_repeated = [&](std::size_t index) {
         return std::any_of(fields.begin(), fields.begin() + static_cast<std::ptrdiff_t>(index),
             [&](const Field& before) { return is_same_name(before.name, fields[index].name); });
@@ -79,14 +70,14 @@ bool add_fields(std::span<const Field> fields, wasi::StringList& to) {
         const std::string name = variable_name(fields[index].name);
         if (name.empty()) continue;
         const std::string value = joined(fields, index);
-        if (!to.add({"HTTP_", name, "=", is_utf8(value) ? value : "CORRUPT VALUE"})) return false;
+        to.add({"HTTP_", name, "=", is_utf8(value) ? value : "CORRUPT VALUE"});
     }
-    return true;
 }
 
 }  // namespace
 
-bool cgi_arguments(const Request& request, std::string_view template_text, wasi::StringList& to) {
+void add_cgi_arguments(
+    const Request& request, std::string_view template_text, wasi::StringList& to) {
     // Piece by piece, so that what a client sends is not read as part of the template.
     std::string text;
     std::string query{request.query};
@@ -106,10 +97,9 @@ bool cgi_arguments(const Request& request, std::string_view template_text, wasi:
     left = text;
     while (!left.empty()) {
         const std::size_t end = std::min(left.find(' '), left.size());
-        if (end != 0 && !to.add({left.substr(0, end)})) return false;
+        if (end != 0) to.add({left.substr(0, end)});
         left.remove_prefix(std::min(end + 1, left.size()));
     }
-    return true;
 }
 
 bool is_cgi_variable(std::string_view name) noexcept {
@@ -122,12 +112,16 @@ bool is_cgi_variable(std::string_view name) noexcept {
            std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
-bool cgi_environment(const Request& request, const RouteMatch& route, u64 body_bytes,
-    std::span<const std::string> configured, wasi::StringList& to) {
-    to.reserve(24 + configured.size() + request.fields.size(), 2048);
-    for (const std::string& one : configured) {
-        if (!to.add({one})) return false;
-    }
+wasi::StringList cgi_constants(std::span<const std::string> configured) {
+    wasi::StringList made{configured};
+    for (const std::string_view one : {"AUTH_TYPE=", "GATEWAY_INTERFACE=CGI/1.1",
+             "REMOTE_USER=", "SERVER_SOFTWARE=WAGI/1", "X_BASE_PATH=/"})
+        made.add({one});
+    return made;
+}
+
+void add_cgi_variables(
+    const Request& request, const RouteMatch& route, u64 body_bytes, wasi::StringList& to) {
     const auto [host, named_port] = split(request.authority);
     const std::string own_port =
         std::to_string(request.server_port == 0 ? 80 : request.server_port);
@@ -138,33 +132,33 @@ bool cgi_environment(const Request& request, const RouteMatch& route, u64 body_b
     const std::string path_info = to_utf8_lossy(percent_decoded(route.path_info));
     const Field* const type = request.find("content-type");
     const std::string_view address = request.client_address;
-    std::string client{address};
-    if (address.find(':') != std::string_view::npos) client = "[" + client + "]";
-    if (!address.empty()) client += ":" + std::to_string(request.client_port);
+    const std::string client =
+        address.empty() ? std::string{} : host_and_port(address, request.client_port);
     const std::string_view route_path = without_wildcard(route.pattern);
 
-    const bool fits =
-        to.add({"AUTH_TYPE="}) && to.add({"CONTENT_LENGTH=", std::to_string(body_bytes)}) &&
-        to.add({"CONTENT_TYPE=", type == nullptr ? std::string_view{} : type->value}) &&
-        to.add({"GATEWAY_INTERFACE=CGI/1.1"}) && to.add({"PATH_INFO=", path_info}) &&
-        to.add({"PATH_TRANSLATED=", path_info}) && to.add({"QUERY_STRING=", request.query}) &&
-        to.add({"REMOTE_ADDR=", address}) && to.add({"REMOTE_HOST=", address}) &&
-        to.add({"REMOTE_USER="}) && to.add({"REQUEST_METHOD=", request.method}) &&
-        to.add({"SCRIPT_NAME=", route.base.empty() ? route_path : route.base}) &&
-        to.add({"SERVER_NAME=", server}) && to.add({"SERVER_PORT=", port}) &&
-        to.add({"SERVER_PROTOCOL=", request.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1"}) &&
-        to.add({"SERVER_SOFTWARE=WAGI/1"}) && to.add({"X_BASE_PATH=/"}) &&
-        to.add({"X_CLIENT_ADDR=", client}) && to.add({"X_COMPONENT_ROUTE=", route_path}) &&
-        to.add({"X_FULL_URL=", request.scheme, "://", authority, request.target}) &&
-        to.add({"X_MATCHED_ROUTE=", route.pattern}) &&
-        to.add({"X_RAW_COMPONENT_ROUTE=", route.pattern}) &&
-        to.add({"X_RAW_PATH_INFO=", route.path_info});
-    if (!fits) return false;
+    to.add({"CONTENT_LENGTH=", std::to_string(body_bytes)});
+    to.add({"CONTENT_TYPE=", type == nullptr ? std::string_view{} : type->value});
+    to.add({"PATH_INFO=", path_info});
+    to.add({"PATH_TRANSLATED=", path_info});
+    to.add({"QUERY_STRING=", request.query});
+    to.add({"REMOTE_ADDR=", address});
+    to.add({"REMOTE_HOST=", address});
+    to.add({"REQUEST_METHOD=", request.method});
+    to.add({"SCRIPT_NAME=", route.base.empty() ? route_path : route.base});
+    to.add({"SERVER_NAME=", server});
+    to.add({"SERVER_PORT=", port});
+    to.add({"SERVER_PROTOCOL=", request.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1"});
+    to.add({"X_CLIENT_ADDR=", client});
+    to.add({"X_COMPONENT_ROUTE=", route_path});
+    to.add({"X_FULL_URL=", request.scheme, "://", authority, request.target});
+    to.add({"X_MATCHED_ROUTE=", route.pattern});
+    to.add({"X_RAW_COMPONENT_ROUTE=", route.pattern});
+    to.add({"X_RAW_PATH_INFO=", route.path_info});
     for (const Field& segment : route.segments) {
         const std::string name = variable_name(segment.name);
-        if (!name.empty() && !to.add({"X_PATH_MATCH_", name, "=", segment.value})) return false;
+        if (!name.empty()) to.add({"X_PATH_MATCH_", name, "=", segment.value});
     }
-    return add_fields(request.fields, to);
+    add_fields(request.fields, to);
 }
 
 }  // namespace wrun::http

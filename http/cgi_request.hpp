@@ -9,15 +9,20 @@
 
 namespace wrun::http {
 
-/// `template_text`: "${SCRIPT_NAME} ${ARGS}". False when it cannot be said without a zero byte.
-[[nodiscard]] bool cgi_arguments(
+// What a client sends can be such that no list of strings can say it: ask whether they are sound.
+
+/// `template_text`: "${SCRIPT_NAME} ${ARGS}".
+void add_cgi_arguments(
     const Request& request, std::string_view template_text, wasi::StringList& to);
 
 /// Whether a request sets that variable, so that nobody else may.
 [[nodiscard]] bool is_cgi_variable(std::string_view name) noexcept;
 
-/// `body_bytes`: what there is to be read. Fails likewise.
-[[nodiscard]] bool cgi_environment(const Request& request, const RouteMatch& route, u64 body_bytes,
-    std::span<const std::string> configured, wasi::StringList& to);
+/// The variables that are the same for all requests, after those that are configured.
+[[nodiscard]] wasi::StringList cgi_constants(std::span<const std::string> configured);
+
+/// All others. `body_bytes`: what there is to be read.
+void add_cgi_variables(
+    const Request& request, const RouteMatch& route, u64 body_bytes, wasi::StringList& to);
 
 }  // namespace wrun::http

@@ -3,19 +3,13 @@
 
 #include <algorithm>
 
+#include "http/text.hpp"
+
 namespace wrun::http {
-
-namespace {
-
-[[nodiscard]] constexpr char lower(char c) noexcept {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-
-}  // namespace
 
 bool is_same_name(std::string_view a, std::string_view b) noexcept {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-        [](char left, char right) { return lower(left) == lower(right); });
+        [](char left, char right) { return to_lower(left) == to_lower(right); });
 }
 
 const Field* Request::find(std::string_view name) const noexcept {

@@ -170,6 +170,9 @@ Guest::Made Guest::make(
     engine::Template::Made result = std::move(made).take();
     if (result.made == nullptr)
         return {nullptr, describe_start(result.outcome), std::move(kept.text)};
+    // Go's runtime makes its streams `nonblock`; the copy of its memory that instances begin with
+    // would be wrong about what theirs are.
+    guest->grants_.stdio_flags = state.state->keep_stdio_flags();
     if (const auto changed = state.state->find_changed_descriptor(error); changed || !error.empty())
         return {nullptr,
             "the module cannot be prepared: it leaves descriptor " +

@@ -12,6 +12,7 @@ public:
     HttpWasm(std::unique_ptr<const Guest> guest, u32 features) noexcept
         : guest_{std::move(guest)},
           features_{features},
+          env_{guest_->options().env},
           handle_request_{guest_->function("handle_request")},
           handle_response_{guest_->function("handle_response")} {}
     void handle(Exchange& exchange) const override;
@@ -25,6 +26,7 @@ private:
     }
     std::unique_ptr<const Guest> guest_;
     u32 features_;
+    wasi::StringList env_;  // sound: the template was made with it
     FuncIndex handle_request_;
     FuncIndex handle_response_;
 };
@@ -51,10 +53,7 @@ void HttpWasm::handle(Exchange& exchange) const {
     wasi::Grants grants = guest_->grants();
     grants.streams = {&nothing, &log, &log};
     grants.waiter = &waiter;
-    wasi::StringList env;
-    if (!env.assign(guest_->options().env))
-        return exchange.fail(Failure::internal, "a variable holds a zero byte");
-    const wasi::State::Made state = wasi::State::make(grants, {}, std::move(env));
+    const wasi::State::Made state = wasi::State::make(grants, {}, env_);
     if (!state.state) return exchange.fail(Failure::internal, state.error);
 
     HttpWasmRequest request{exchange, guest_->options(), features_};

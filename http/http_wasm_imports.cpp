@@ -63,11 +63,6 @@ public:
     const GuestMemory memory;
 };
 
-std::string address(std::string_view host, u16 port) {
-    const bool is_v6 = host.find(':') != std::string_view::npos;
-    return (is_v6 ? "[" + std::string{host} + "]" : std::string{host}) + ":" + std::to_string(port);
-}
-
 // ---- of the module -----------------------------------------------------------------------------
 
 HostResult enable_features(const Call& call) {
@@ -142,7 +137,7 @@ HostResult get_protocol_version(const Call& call) {
 
 HostResult get_source_addr(const Call& call) {
     const Request& request = call.request().exchange.request();
-    return call.give(0, address(request.client_address, request.client_port));
+    return call.give(0, host_and_port(request.client_address, request.client_port));
 }
 
 // ---- fields ------------------------------------------------------------------------------------
@@ -195,7 +190,7 @@ HostResult get_header_names(const Call& call) {
         const auto is_same = [&](const Field& one) { return is_same_name(one.name, field->name); };
         if (std::any_of(all.begin(), field, is_same)) continue;
         for (const char c : field->name)
-            list += c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+            list += to_lower(c);
         list += '\0';
         ++count;
     }

@@ -1,10 +1,9 @@
 // llhttp's callbacks gather the head; limits are kept here, rules in request_rules.cpp.
 #include "http/request_parser.hpp"
 
-#include <llhttp.h>
-
 #include <algorithm>
-#include <new>
+
+#include "http/parser_callbacks.hpp"
 
 namespace wrun::http {
 
@@ -14,11 +13,6 @@ namespace {
 /// bytes need five bytes for each; beyond that it is somebody who keeps us busy with nothing.
 constexpr u64 framing_bytes_free = u64{16} << 10;
 constexpr u64 framing_per_byte_max = 8;
-
-[[nodiscard]] llhttp_t* machine_of(std::array<std::byte, 128>& memory) noexcept {
-    static_assert(sizeof(llhttp_t) <= sizeof(memory) && alignof(llhttp_t) <= 8);
-    return std::launder(reinterpret_cast<llhttp_t*>(memory.data()));
-}
 
 }  // namespace
 
@@ -67,7 +61,6 @@ struct RequestParser::Callbacks {
         RequestParser& self = parser(machine);
         if (self.state_ != State::head) return 0;  // a trailer
         if (self.is_field_whole_) {
-            if (self.places_.size() >= self.limits_.fields_max) return refuse(self, head_too_large);
             self.places_.emplace_back();
             self.is_field_whole_ = false;
         }
@@ -82,8 +75,11 @@ struct RequestParser::Callbacks {
     }
 
     static int on_value_complete(llhttp_t* machine) {
-        parser(machine).is_field_whole_ = true;
-        return 0;
+        RequestParser& self = parser(machine);
+        self.is_field_whole_ = true;
+        // Not before: what ends up as no field is refused as such, however it is cut.
+        const bool fits = self.places_.size() <= self.limits_.fields_max;
+        return fits ? 0 : refuse(self, head_too_large);
     }
 
     static int on_head_complete(llhttp_t* machine) {
@@ -117,30 +113,20 @@ struct RequestParser::Callbacks {
     }
 
     static constexpr llhttp_settings_t settings() noexcept {
-        llhttp_settings_t made{};
+        llhttp_settings_t made = message_settings<Callbacks>();
         made.on_url = on_url;
-        made.on_protocol = on_protocol;
         made.on_version = on_version;
-        made.on_header_field = on_field;
-        made.on_header_value = on_value;
-        made.on_header_value_complete = on_value_complete;
-        made.on_headers_complete = on_head_complete;
-        made.on_body = on_body;
-        made.on_message_complete = on_complete;
         return made;
     }
 };
 
 RequestParser::RequestParser(const RequestLimits& limits) : limits_{limits} {
-    ::new (machine_.data()) llhttp_t{};
     reset();
 }
 
 void RequestParser::reset() {
     static constexpr llhttp_settings_t settings = Callbacks::settings();
-    llhttp_t* const machine = machine_of(machine_);
-    llhttp_init(machine, HTTP_REQUEST, &settings);
-    machine->data = this;
+    start(machine_.get(), HTTP_REQUEST, settings, this);
     state_ = State::empty;
     status_ = 0;
     blank_bytes_ = 0;
@@ -198,7 +184,7 @@ std::size_t RequestParser::skip_blank_line(std::span<const u8> bytes) {
 }
 
 std::size_t RequestParser::execute(std::span<const u8> bytes) {
-    llhttp_t* const machine = machine_of(machine_);
+    llhttp_t* const machine = machine_.get();
     if (llhttp_get_errno(machine) == HPE_PAUSED) llhttp_resume(machine);
     const char* const begin = reinterpret_cast<const char*>(bytes.data());
     piece_ = begin;

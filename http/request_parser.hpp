@@ -5,6 +5,7 @@
 // is to be closed, because nobody knows where the next request would begin.
 #pragma once
 
+#include "http/parser_machine.hpp"
 #include "http/request_rules.hpp"
 
 namespace wrun::http {
@@ -93,7 +94,7 @@ private:
     std::string own_target_;
     Head head_;
     Request request_;
-    alignas(8) std::array<std::byte, 128> machine_;  // llhttp_t
+    ParserMachine machine_;
 };
 
 }  // namespace wrun::http

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
+#include "http/connection_fields.hpp"
 #include "http/text.hpp"
 
 namespace wrun::http {
@@ -42,6 +42,11 @@ constexpr CharSet digits = [] {
 
 [[nodiscard]] bool starts_with_name(std::string_view text, std::string_view name) noexcept {
     return text.size() >= name.size() && is_same_name(text.substr(0, name.size()), name);
+}
+
+/// What a proxy would read, and `Proxy`, which a program of the CGI would take for its own.
+[[nodiscard]] bool is_of_proxy(std::string_view name) noexcept {
+    return starts_with_name(name, "proxy") && (name.size() == 5 || name[5] == '-');
 }
 
 /// host [ ":" port ], or nothing.
@@ -105,29 +110,20 @@ public:
     /// Notes one; 0 or the status that refuses. Sets `is_kept` where it is for handlers.
     [[nodiscard]] u16 note(const Field& field, bool& is_kept) {
         const std::string_view name = field.name;
-        is_kept = true;
+        is_kept = !is_of_connection(name) && !is_of_proxy(name);
         switch (name.size()) {
-            case 2: is_kept = !is_same_name(name, "te"); break;
             case 4: return is_same_name(name, "host") ? note_host(field.value) : u16{0};
-            case 5: is_kept = !is_same_name(name, "proxy"); break;
             case 6: return is_same_name(name, "expect") ? note_expect(field.value) : u16{0};
-            case 7:
-                is_kept = !is_same_name(name, "trailer") && !is_same_name(name, "upgrade");
-                break;
             case 10:
-                is_kept = !is_same_name(name, "connection") && !is_same_name(name, "keep-alive");
                 if (is_same_name(name, "connection")) note_connection(field.value);
-                break;
+                return 0;
             case 14:
                 return is_same_name(name, "content-length") ? note_length(field.value) : u16{0};
             case 17:
-                if (!is_same_name(name, "transfer-encoding")) break;
-                is_kept = false;
-                return note_encoding(field.value);
-            default: break;
+                return is_same_name(name, "transfer-encoding") ? note_encoding(field.value)
+                                                               : u16{0};
+            default: return 0;
         }
-        if (is_kept && starts_with_name(name, "proxy-")) is_kept = false;
-        return 0;
     }
 
     [[nodiscard]] u16 finish() {
@@ -156,12 +152,8 @@ private:
     }
 
     [[nodiscard]] u16 note_length(std::string_view value) {
-        u64 length = 0;
-        const auto [end, error] =
-            std::from_chars(value.data(), value.data() + value.size(), length);
-        if (error != std::errc{} || end != value.data() + value.size() || value.empty() ||
-            (head_.content_length && *head_.content_length != length))
-            return bad_request;
+        const std::optional<u64> length = parse_decimal(value);
+        if (!length || head_.content_length.value_or(*length) != *length) return bad_request;
         head_.content_length = length;
         return 0;
     }
@@ -179,13 +171,7 @@ private:
     }
 
     void note_connection(std::string_view list) {
-        while (!list.empty()) {
-            const auto comma = std::min(list.find(','), list.size());
-            std::string_view token = list.substr(0, comma);
-            list.remove_prefix(std::min(comma + 1, list.size()));
-            const auto begin = token.find_first_not_of(" \t");
-            if (begin == token.npos) continue;
-            token = token.substr(begin, token.find_last_not_of(" \t") - begin + 1);
+        for_each_token(list, [this](std::string_view token) {
             if (is_same_name(token, "close")) {
                 asks_to_close_ = true;
             } else if (is_same_name(token, "keep-alive")) {
@@ -194,7 +180,7 @@ private:
                 // Those two are no client's to take away.
                 named_.push_back(token);
             }
-        }
+        });
     }
 
     [[nodiscard]] bool is_named(const Field& field) const noexcept {

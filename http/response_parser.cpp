@@ -1,44 +1,13 @@
 // llhttp finds the pieces; what they must be together (RFC 9112, 6) is checked here.
 #include "http/response_parser.hpp"
 
-#include <llhttp.h>
-
 #include <algorithm>
-#include <new>
 
+#include "http/connection_fields.hpp"
+#include "http/parser_callbacks.hpp"
 #include "http/text.hpp"
 
 namespace wrun::http {
-
-namespace {
-
-[[nodiscard]] llhttp_t* machine_of(std::array<std::byte, 128>& memory) noexcept {
-    static_assert(sizeof(llhttp_t) <= sizeof(memory) && alignof(llhttp_t) <= 8);
-    return std::launder(reinterpret_cast<llhttp_t*>(memory.data()));
-}
-
-constexpr std::string_view connection_names[] = {"connection", "keep-alive", "proxy-connection",
-    "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade"};
-
-/// Whether a comma-separated list has this token.
-[[nodiscard]] bool has_token(std::string_view list, std::string_view token) noexcept {
-    while (!list.empty()) {
-        const auto comma = std::min(list.find(','), list.size());
-        if (is_same_name(trimmed(list.substr(0, comma)), token)) return true;
-        list.remove_prefix(std::min(comma + 1, list.size()));
-    }
-    return false;
-}
-
-}  // namespace
-
-bool is_hop_by_hop(std::string_view name, std::span<const Field> all) noexcept {
-    const auto is_it = [name](std::string_view one) { return is_same_name(one, name); };
-    if (std::any_of(std::begin(connection_names), std::end(connection_names), is_it)) return true;
-    return std::any_of(all.begin(), all.end(), [name](const Field& one) {
-        return is_same_name(one.name, "connection") && has_token(one.value, name);
-    });
-}
 
 struct ResponseParser::Callbacks {
     [[nodiscard]] static ResponseParser& parser(llhttp_t* machine) noexcept {
@@ -100,29 +69,15 @@ struct ResponseParser::Callbacks {
         }
         return HPE_PAUSED;
     }
-    static constexpr llhttp_settings_t settings() noexcept {
-        llhttp_settings_t made{};
-        made.on_protocol = on_protocol;
-        made.on_header_field = on_field;
-        made.on_header_value = on_value;
-        made.on_header_value_complete = on_value_complete;
-        made.on_headers_complete = on_head_complete;
-        made.on_body = on_body;
-        made.on_message_complete = on_complete;
-        return made;
-    }
 };
 
 ResponseParser::ResponseParser(bool is_of_head) : is_of_head_{is_of_head} {
-    ::new (machine_.data()) llhttp_t{};
     begin();
 }
 
 void ResponseParser::begin() {
-    static constexpr llhttp_settings_t settings = Callbacks::settings();
-    llhttp_t* const machine = machine_of(machine_);
-    llhttp_init(machine, HTTP_RESPONSE, &settings);
-    machine->data = this;
+    static constexpr llhttp_settings_t settings = message_settings<Callbacks>();
+    start(machine_.get(), HTTP_RESPONSE, settings, this);
     is_interim_ = false;
     is_field_whole_ = true;
     protocol_.clear();
@@ -157,7 +112,7 @@ bool ResponseParser::apply_rules() {
 
 std::size_t ResponseParser::feed(std::span<const u8> bytes, std::vector<u8>& body) {
     body_ = &body;
-    llhttp_t* const machine = machine_of(machine_);
+    llhttp_t* const machine = machine_.get();
     std::size_t taken = 0;
     while (taken < bytes.size() && (state_ == State::head || state_ == State::body)) {
         const bool was_head = state_ == State::head;
@@ -190,7 +145,7 @@ std::size_t ResponseParser::feed(std::span<const u8> bytes, std::vector<u8>& bod
 
 void ResponseParser::finish(std::vector<u8>& body) {
     body_ = &body;
-    if (state_ == State::body) static_cast<void>(llhttp_finish(machine_of(machine_)));
+    if (state_ == State::body) static_cast<void>(llhttp_finish(machine_.get()));
     is_kept_alive_ = false;
     if (state_ != State::done) fail("the connection ended before the answer did");
 }

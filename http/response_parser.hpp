@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "http/exchange.hpp"
+#include "http/parser_machine.hpp"
 
 namespace wrun::http {
 
@@ -61,12 +62,8 @@ private:
     std::string_view why_;
     std::string protocol_;
     std::vector<Row> rows_;
-    std::vector<u8>* body_ = nullptr;                // during feed()
-    alignas(8) std::array<std::byte, 128> machine_;  // llhttp_t
+    std::vector<u8>* body_ = nullptr;  // during feed()
+    ParserMachine machine_;
 };
-
-/// Whether a field concerns one connection alone (RFC 9110, 7.6.1), by its name or because one of
-/// the `Connection` fields among `all` names it.
-[[nodiscard]] bool is_hop_by_hop(std::string_view name, std::span<const Field> all) noexcept;
 
 }  // namespace wrun::http

@@ -3,15 +3,10 @@
 
 #include <algorithm>
 
+#include "http/text.hpp"
+
 namespace wrun::http {
 namespace {
-
-[[nodiscard]] constexpr int hex_value(char c) noexcept {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
 
 /// RFC 3986: what stands in a segment as it is.
 [[nodiscard]] constexpr bool is_plain(u8 c) noexcept {
@@ -72,15 +67,10 @@ struct Sent {
     return dots > 0;
 }
 
-[[nodiscard]] constexpr char folded(char c) noexcept {
-    if (c == '_') return '-';
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-
 /// Names become those of fields and variables, which take "-" and "_" for the same.
 [[nodiscard]] bool is_same_segment_name(std::string_view a, std::string_view b) noexcept {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-        [](char left, char right) { return folded(left) == folded(right); });
+        [](char left, char right) { return to_folded(left) == to_folded(right); });
 }
 
 struct Parsed {
@@ -106,7 +96,8 @@ struct Parsed {
     }
     const std::string_view name = text.substr(1);
     const bool is_word = std::ranges::all_of(name, [](char c) {
-        return (c >= '0' && c <= '9') || (folded(c) >= 'a' && folded(c) <= 'z') || folded(c) == '-';
+        const char folded = to_folded(c);
+        return (c >= '0' && c <= '9') || (folded >= 'a' && folded <= 'z') || folded == '-';
     });
     if (name.empty() || !is_word)
         return "\":name\" stands for a whole segment; a name has letters, digits, \"_\" and \"-\"";
@@ -192,6 +183,12 @@ std::optional<std::string_view> misleading(std::string_view path) noexcept {
         begin = end + 1;
     }
     return {};
+}
+
+std::string_view without_wildcard(std::string_view pattern) noexcept {
+    for (const std::string_view wildcard : {"/...", "/*"})
+        if (pattern.ends_with(wildcard)) return pattern.substr(0, pattern.size() - wildcard.size());
+    return pattern;
 }
 
 bool is_below(std::string_view pattern, std::span<const std::string_view> segments) {

@@ -24,6 +24,9 @@ namespace wrun::http {
 /// Whether all that a pattern meets lies below these fixed segments; false for no pattern.
 [[nodiscard]] bool is_below(std::string_view pattern, std::span<const std::string_view> segments);
 
+/// A pattern without the wildcard at its end: "/a" of "/a/...".
+[[nodiscard]] std::string_view without_wildcard(std::string_view pattern) noexcept;
+
 class RouteTable {
 public:
     /// Of one pattern; find() wants room for as many fields as the first.

@@ -14,6 +14,7 @@
 
 #include "base/os_thread.hpp"
 #include "engine/engine.hpp"
+#include "http/connection_fields.hpp"
 #include "http/response_parser.hpp"
 #include "http/text.hpp"
 
@@ -375,8 +376,19 @@ std::string Upstream::resolve(const std::string& host, u16 port) {
     return addresses_.empty() ? "'" + host + "' has no address" : "";
 }
 
-Upstream::Made Upstream::make(std::string_view url) {
-    const auto refuse = [](std::string_view why) { return Made{nullptr, std::string{why}}; };
+namespace {
+
+/// A url in its parts, or what is wrong with it.
+struct Where {
+    std::string error = {};
+    std::string_view authority = {};
+    std::string_view prefix = {};
+    std::string_view host = {};
+    u16 port = 80;
+};
+
+[[nodiscard]] Where parse(std::string_view url) {
+    const auto refuse = [](std::string_view why) { return Where{.error = std::string{why}}; };
     constexpr std::string_view shape =
         "an upstream is such as http://127.0.0.1:8080 or http://[::1]:8080/prefix";
     const auto colons = url.find("://");
@@ -409,11 +421,23 @@ Upstream::Made Upstream::make(std::string_view url) {
     const bool is_bracketed = host.starts_with('[') && host.ends_with(']');
     if (is_bracketed) host = host.substr(1, host.size() - 2);
     if (host.empty() || is_bracketed != (host.find(':') != host.npos)) return refuse(shape);
+    return {{}, authority, prefix, host, static_cast<u16>(port)};
+}
+
+}  // namespace
+
+std::string Upstream::check(std::string_view url) {
+    return parse(url).error;
+}
+
+Upstream::Made Upstream::make(std::string_view url) {
+    const Where where = parse(url);
+    if (!where.error.empty()) return {nullptr, where.error};
     const std::shared_ptr<Upstream> made{new Upstream};
-    made->authority_ = authority;
-    made->prefix_ = prefix;
-    if (std::string why = made->resolve(std::string{host}, static_cast<u16>(port)); !why.empty())
-        return refuse(why);
+    made->authority_ = where.authority;
+    made->prefix_ = where.prefix;
+    if (std::string why = made->resolve(std::string{where.host}, where.port); !why.empty())
+        return {nullptr, std::move(why)};
     return {made, {}};
 }
 

@@ -26,6 +26,8 @@ public:
         std::shared_ptr<const Handler> handler;
         std::string error;
     };
+    /// What is wrong with a url, without asking where its host is; empty when nothing is.
+    [[nodiscard]] static std::string check(std::string_view url);
     /// `url` is http://HOST[:PORT][/prefix]; a name is resolved now and never again.
     [[nodiscard]] static Made make(std::string_view url);
 

@@ -29,7 +29,9 @@ void answer(Exchange& exchange, u32 status) {
 class Wagi : public Handler {
 public:
     explicit Wagi(std::unique_ptr<const Guest> guest) noexcept
-        : guest_{std::move(guest)}, start_{guest_->function("_start")} {}
+        : guest_{std::move(guest)},
+          start_{guest_->function("_start")},
+          constants_{cgi_constants(guest_->options().env)} {}
     void handle(Exchange& exchange) const override;
 
 private:
@@ -37,6 +39,7 @@ private:
         LineStream& log) const;
     std::unique_ptr<const Guest> guest_;
     FuncIndex start_;
+    wasi::StringList constants_;  // of the environment
 };
 
 void fail_transfer(Exchange& exchange, Transfer how) {
@@ -64,10 +67,13 @@ void Wagi::handle(Exchange& exchange) const {
     }
     const u64 body_bytes = request.content_length.value_or(in.buffered_bytes());
     wasi::StringList args;
+    add_cgi_arguments(request, options.argv, args);
     wasi::StringList env;
-    if (!cgi_arguments(request, options.argv, args) ||
-        !cgi_environment(request, exchange.route(), body_bytes, options.env, env))
-        return answer(exchange, 400);
+    env.reserve(
+        constants_.offsets().size() + request.fields.size() + 24, constants_.text().size() + 2048);
+    env.add_all(constants_);
+    add_cgi_variables(request, exchange.route(), body_bytes, env);
+    if (!args.is_sound() || !env.is_sound()) return answer(exchange, 400);
 
     wasi::Grants grants = guest_->grants();
     grants.streams = {&in, &out, &log};

@@ -280,6 +280,7 @@ static_assert(offsetof(EntryRecord, guest_rbp) == 24);
 static_assert(offsetof(EntryRecord, guest_pc) == 32);
 static_assert(offsetof(EntryRecord, status) == 40);
 static_assert(offsetof(EntryRecord, mxcsr) == 56);
+static_assert(offsetof(EntryRecord, faulted) == 60);
 static_assert(offsetof(EntryRecord, interrupt) == 80);
 
 /// Traps that discard the instance: the guest was stopped wherever it was.

@@ -5,22 +5,9 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/sanitizers.hpp"
 #include "runtime/entry.hpp"
 
-#ifdef __SANITIZE_ADDRESS__
-#define WRUN_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WRUN_ASAN 1
-#endif
-#endif
-#ifdef __SANITIZE_THREAD__
-#define WRUN_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define WRUN_TSAN 1
-#endif
-#endif
 #ifdef WRUN_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>

@@ -16,8 +16,8 @@ constexpr u64 block_elements_max = 128 * 1024 / sizeof(Reference);
 
 }  // namespace
 
-Result<std::unique_ptr<Table>> Table::make(
-    const TableType& type, u64 elements_max, Reference init, TableHeader* header) {
+Result<std::unique_ptr<Table>> Table::make(const TableType& type, u64 elements_max, Reference init,
+    TableHeader* header, TableBudget* budget) {
     // Far above every table that fits into memory, far below where the byte count overflows.
     constexpr u64 language_max = u64{1} << 40;
     std::unique_ptr<Table> table{new Table};
@@ -25,7 +25,8 @@ Result<std::unique_ptr<Table>> Table::make(
     table->elements_max_ =
         std::min({type.limits.max.value_or(language_max), elements_max, language_max});
     const u64 size = type.limits.min;
-    if (size > table->elements_max_) return Error{ErrorCode::table_limit};
+    table->budget_ = budget;
+    if (size > table->elements_max_ || !table->charge(size)) return Error{ErrorCode::table_limit};
     if (header != nullptr) table->header_ = header;
     *table->header_ = {nullptr, size, 0, 0};
     if (size <= block_elements_max) {
@@ -41,6 +42,19 @@ Result<std::unique_ptr<Table>> Table::make(
     }
     if (init != 0) std::fill_n(table->header_->base, size, init);
     return table;
+}
+
+Table::~Table() {
+    (void)charge(0);
+}
+
+bool Table::charge(u64 elements) noexcept {
+    if (budget_ == nullptr) return true;
+    const u64 others = budget_->used - charged_;
+    if (elements > charged_ && elements > budget_->elements_max - others) return false;
+    budget_->used = others + elements;
+    charged_ = elements;
+    return true;
 }
 
 Result<void> Table::commit(u64 begin, u64 elements) noexcept {
@@ -81,13 +95,16 @@ std::optional<u64> Table::grow(u64 count, Reference init) noexcept {
     const u64 before = header_->size;
     if (count > elements_max_ - before) return std::nullopt;
     if (count == 0) return before;
+    if (!charge(before + count)) return std::nullopt;
+    const auto committed = is_in_block() ? commit(0, before + count) : commit(before, count);
+    if (!committed.ok()) {
+        (void)charge(before);
+        return std::nullopt;
+    }
     if (is_in_block()) {
-        if (!commit(0, before + count).ok()) return std::nullopt;
         auto* const base = reinterpret_cast<Reference*>(reservation_.data());
         std::copy_n(header_->base, before, base);
         header_->base = base;
-    } else if (!commit(before, count).ok()) {
-        return std::nullopt;
     }
     // The rest of the last page may hold nothing but zeros: elements beyond the size are never
     // written.
@@ -98,6 +115,7 @@ std::optional<u64> Table::grow(u64 count, Reference init) noexcept {
 
 Result<void> Table::shrink(u64 size) noexcept {
     WRUN_CHECK(size <= header_->size);
+    (void)charge(size);
     if (is_in_block()) {
         std::fill(header_->base + size, header_->base + header_->size, Reference{0});
         header_->size = size;

@@ -16,12 +16,20 @@
 
 namespace wrun::runtime {
 
+/// The elements that several tables may have together. One thread's at a time.
+struct TableBudget {
+    u64 elements_max = 0;
+    u64 used = 0;
+};
+
 class Table {
 public:
     /// `elements_max` bounds the size, whatever the type says. `header`, when given, is borrowed
-    /// and filled; it must outlive the table.
-    [[nodiscard]] static Result<std::unique_ptr<Table>> make(
-        const TableType& type, u64 elements_max, Reference init, TableHeader* header = nullptr);
+    /// and filled; it must outlive the table, as `budget` must, which its elements count against.
+    [[nodiscard]] static Result<std::unique_ptr<Table>> make(const TableType& type,
+        u64 elements_max, Reference init, TableHeader* header = nullptr,
+        TableBudget* budget = nullptr);
+    ~Table();
     Table(const Table&) = delete;
     Table& operator=(const Table&) = delete;
 
@@ -55,6 +63,8 @@ public:
 
 private:
     Table() = default;
+    /// Whether it may have so many elements from now on; then it counts as having them.
+    [[nodiscard]] bool charge(u64 elements) noexcept;
     /// Zeros in the reservation, which is made at the first use.
     [[nodiscard]] Result<void> commit(u64 begin, u64 elements) noexcept;
     [[nodiscard]] bool is_in_block() const noexcept {
@@ -71,6 +81,8 @@ private:
     TableHeader* header_ = &own_header_;
     TableType type_;
     u64 elements_max_ = 0;  // of type and bound, the smaller
+    TableBudget* budget_ = nullptr;
+    u64 charged_ = 0;
 };
 
 }  // namespace wrun::runtime

@@ -23,9 +23,10 @@ constexpr Rights rights_of_any_stream = rights::fd_seek | rights::fd_tell | righ
                                         rights::fd_datasync | rights::fd_filestat_get |
                                         rights::poll_fd_readwrite | rights::sock_shutdown;
 
-void place_stream(DescriptorTable& table, u32 number, Stream& host) {
+void place_stream(DescriptorTable& table, u32 number, Stream& host, u16 flags) {
     Descriptor stream;
     stream.stream = &host;
+    stream.flags = flags;
     const Rights direction = number == 0 ? rights::fd_read : rights::fd_write;
     stream.rights_base = rights::of_stream & (direction | rights_of_any_stream);
     table.place(number, std::move(stream));
@@ -33,7 +34,7 @@ void place_stream(DescriptorTable& table, u32 number, Stream& host) {
 
 /// Standard input is there to be read and the others to be written, whatever a terminal would
 /// allow.
-void place_stream(DescriptorTable& table, u32 number, int host) {
+void place_stream(DescriptorTable& table, u32 number, int host, u16 flags) {
     struct stat status {};
     const int host_flags = host >= 0 ? ::fcntl(host, F_GETFL) : -1;
     if (host_flags < 0 || ::fstat(host, &status) != 0) return;
@@ -41,7 +42,8 @@ void place_stream(DescriptorTable& table, u32 number, int host) {
     Descriptor stream;
     stream.borrowed = host;
     stream.type = filetype_of(status, host);
-    stream.flags = (host_flags & O_APPEND) != 0 ? fdflags::append : u16{0};
+    const u16 hosts = (host_flags & O_APPEND) != 0 ? fdflags::append : u16{0};
+    stream.flags = flags | hosts;
     const Rights direction = number == 0 ? rights::fd_read : rights::fd_write;
     stream.rights_base = rights_for(stream.type, host) & (direction | rights_of_any_stream);
     table.place(number, std::move(stream));
@@ -61,38 +63,56 @@ void place_directory(DescriptorTable& table, u32 number, os::File owned, int bor
     table.place(number, std::move(descriptor));
 }
 
-}  // namespace
-
-bool StringList::add(std::initializer_list<std::string_view> parts) {
-    const std::size_t begin = text_.size();
-    for (const std::string_view part : parts)
-        text_.append(part);
-    const std::size_t bytes = text_.size() - begin;
-    const bool fits = text_.size() + 1 + 4 * (offsets_.size() + 1) <= 0xffff'ffff;
-    if (!fits || std::memchr(text_.data() + begin, 0, bytes) != nullptr) {
-        text_.resize(begin);
-        return false;
+/// Eight at a time.
+[[nodiscard]] std::size_t count_zeros(std::string_view text) noexcept {
+    constexpr u64 low_bits = 0x7f7f'7f7f'7f7f'7f7f;
+    std::size_t count = 0;
+    while (text.size() >= 8) {
+        u64 bytes = 0;
+        std::memcpy(&bytes, text.data(), sizeof bytes);
+        // Of each byte the highest bit, if it is zero; then the sum of those.
+        const u64 zeros = ~(((bytes & low_bits) + low_bits) | bytes | low_bits);
+        count += ((zeros >> 7) * 0x0101'0101'0101'0101) >> 56;
+        text.remove_prefix(8);
     }
-    text_.push_back('\0');
-    offsets_.push_back(static_cast<u32>(begin));
-    return true;
+    return count + static_cast<std::size_t>(std::count(text.begin(), text.end(), '\0'));
 }
 
-bool StringList::assign(const std::vector<std::string>& strings) {
-    u64 bytes = 0;
+}  // namespace
+
+void StringList::add(std::initializer_list<std::string_view> parts) {
+    offsets_.push_back(static_cast<u32>(text_.size()));
+    for (const std::string_view part : parts)
+        text_.append(part);
+    text_.push_back('\0');
+}
+
+void StringList::add_each(std::span<const std::string> strings) {
+    std::size_t bytes = text_.size();
     for (const std::string& one : strings)
         bytes += one.size() + 1;
-    reserve(strings.size(), bytes);
-    return std::all_of(
-        strings.begin(), strings.end(), [this](const std::string& one) { return add({one}); });
+    reserve(offsets_.size() + strings.size(), bytes);
+    for (const std::string& one : strings)
+        add({one});
+}
+
+void StringList::add_all(const StringList& other) {
+    const auto begin = static_cast<u32>(text_.size());
+    for (const u32 offset : other.offsets_)
+        offsets_.push_back(begin + offset);
+    text_ += other.text_;
+}
+
+bool StringList::is_sound() const noexcept {
+    return count_zeros(text_) == offsets_.size() &&
+           text_.size() + 4 * offsets_.size() <= 0xffff'ffff;
 }
 
 State::Made State::make(const Config& config) {
-    StringList args;
-    if (!args.assign(config.args))
-        return {nullptr, "the arguments are too many, or one holds a zero byte"};
-    StringList env;
-    if (!env.assign(config.env))
+    StringList args{config.args};
+    if (!args.is_sound()) return {nullptr, "the arguments are too many, or one holds a zero byte"};
+    StringList env{config.env};
+    if (!env.is_sound())
         return {nullptr, "the environment is too large, or a variable holds a zero byte"};
     return make(config, std::move(args), std::move(env));
 }
@@ -117,10 +137,11 @@ std::string State::grant_descriptors(DescriptorTable& table) const {
         grants_.directories != nullptr ? grants_.directories->rows().size() : 0;
     table.reserve(first_preopen + static_cast<u32>(shared + grants_.preopens.size()));
     for (u32 number = 0; number < grants_.stdio.size(); ++number) {
+        const u16 flags = grants_.stdio_flags[number];
         if (Stream* const stream = grants_.streams[number]) {
-            place_stream(table, number, *stream);
+            place_stream(table, number, *stream, flags);
         } else {
-            place_stream(table, number, grants_.stdio[number]);
+            place_stream(table, number, grants_.stdio[number], flags);
         }
     }
     u32 number = first_preopen;
@@ -148,6 +169,15 @@ Answer<const GenerationId*> State::generation_id() noexcept {
         generation_id_ = id;
     }
     return &*generation_id_;
+}
+
+std::array<u16, 3> State::keep_stdio_flags() noexcept {
+    for (u32 number = 0; number < grants_.stdio_flags.size(); ++number) {
+        Answer<Descriptor*> found = descriptors_.get(number);
+        const u16 flags = found.ok() ? std::move(found).take()->flags : u16{0};
+        grants_.stdio_flags[number] = flags & fdflags::nonblock;  // no other one is the guest's
+    }
+    return grants_.stdio_flags;
 }
 
 std::optional<u32> State::find_changed_descriptor(std::string& why) const {

@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,8 @@ struct Grants {
     std::array<int, 3> stdio = {0, 1, 2};
     /// Instead of those. Borrowed.
     std::array<Stream*, 3> streams = {};
+    /// Of 0, 1 and 2, whether they are `nonblock` at first (wasi/layout.hpp, fdflags).
+    std::array<u16, 3> stdio_flags = {};
     /// Through which the guest's calls wait, borrowed; absent: in the system.
     Waiter* waiter = nullptr;
     u32 descriptors_max = 1024;
@@ -47,17 +50,22 @@ struct Config : Grants {
 };
 
 /// Strings as preview 1 hands them out: one after the other with their NULs, found by offsets.
+/// Whoever made one asks it whether it is_sound() before a guest is given it.
 class StringList {
 public:
+    StringList() = default;
+    explicit StringList(std::span<const std::string> strings) { add_each(strings); }
     void reserve(std::size_t strings, std::size_t bytes) {
         offsets_.reserve(strings);
         text_.reserve(bytes);
     }
-    /// One string, in parts. False, and nothing is added, when it holds a NUL or all are larger
-    /// than a guest could address.
-    [[nodiscard]] bool add(std::initializer_list<std::string_view> parts);
-    /// Fails likewise.
-    [[nodiscard]] bool assign(const std::vector<std::string>& strings);
+    /// One string, in parts.
+    void add(std::initializer_list<std::string_view> parts);
+    void add_each(std::span<const std::string> strings);
+    void add_all(const StringList& other);
+    /// That no string holds a NUL, and that a guest could address them all. One look at the whole
+    /// text: one for each string costs a request more than copying them does.
+    [[nodiscard]] bool is_sound() const noexcept;
     [[nodiscard]] const std::vector<u32>& offsets() const noexcept { return offsets_; }
     [[nodiscard]] std::string_view text() const noexcept { return text_; }
 
@@ -77,6 +85,7 @@ public:
     };
     [[nodiscard]] static Made make(const Config& config);
     /// For hosts that make one for every request: nothing is copied but what a guest may change.
+    /// The lists are sound.
     [[nodiscard]] static Made make(const Grants& grants, StringList args, StringList env);
 
     [[nodiscard]] const StringList& args() const noexcept { return args_; }
@@ -99,6 +108,9 @@ public:
         return descriptors_;
     }
 
+    /// From now on 0, 1 and 2 are granted with the flags that they have: for instances whose memory
+    /// begins where this guest's is, and remembers what it has set. What to grant them.
+    [[nodiscard]] std::array<u16, 3> keep_stdio_flags() noexcept;
     /// The first descriptor that is not as it was granted: opened, closed or changed since. What
     /// the config borrows must still be there. An error like reset()'s in `why`.
     [[nodiscard]] std::optional<u32> find_changed_descriptor(std::string& why) const;

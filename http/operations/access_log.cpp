@@ -7,6 +7,7 @@
 
 #include "base/json.hpp"
 #include "base/printable.hpp"
+#include "http/text.hpp"
 
 namespace wrun::http {
 
@@ -17,10 +18,7 @@ constexpr std::size_t detail_bytes_max = 4096;
 
 [[nodiscard]] std::string client_of(const Request& request) {
     if (request.client_address.empty()) return "unix";
-    const std::string address{request.client_address};
-    const std::string port = std::to_string(request.client_port);
-    const bool is_v6 = address.find(':') != std::string::npos;
-    return is_v6 ? "[" + address + "]:" + port : address + ":" + port;
+    return host_and_port(request.client_address, request.client_port);
 }
 
 /// Fields that lines about one request have in common.
@@ -114,6 +112,15 @@ void AccessLog::guest_line(
     }
     journal_.add(utc_timestamp() + " guest id=" + std::string{request.id} + " " +
                  printable(route.component) + ": " + printable(line, bytes_max));
+}
+
+void AccessLog::notice(std::string_view text) noexcept {
+    if (options_.format == LogFormat::text)
+        return journal_.add(utc_timestamp() + " wrun: " + std::string{text});
+    JsonWriter json;
+    json.open('{').key("time").value(std::string_view{utc_timestamp()});
+    json.key("kind").value(std::string_view{"server"}).key("line").value(text).close('}');
+    journal_.add(json.text());
 }
 
 }  // namespace wrun::http

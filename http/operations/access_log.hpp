@@ -24,6 +24,8 @@ public:
     void completed(const Completed& what) noexcept override;
     void guest_line(
         const Request& request, const RouteMatch& route, std::string_view line) noexcept override;
+    /// What the server has to say of itself: its own words, perhaps several lines of them.
+    void notice(std::string_view text) noexcept;
 
 private:
     Journal& journal_;

@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 
 #include "http/server/loop.hpp"
 
@@ -66,6 +68,30 @@ void name(const Address& address, std::string& text, u16& port) {
            errno == ECONNREFUSED;
 }
 
+/// While it lives, no other server looks at a socket's name or takes it: what two find abandoned at
+/// once, the later would take from the earlier, and a socket that is bound and does not listen yet
+/// looks like an abandoned one. The lock is the folder's own, so that no file is left behind.
+class FolderLock {
+public:
+    explicit FolderLock(const std::string& path) noexcept {
+        const std::size_t slash = path.rfind('/');
+        const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+        folder_ = os::File{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+        // Whoever may read the folder may keep its lock, so there is an end to waiting.
+        constexpr int tries_max = 100;
+        const timespec pause{0, 10'000'000};
+        for (int tries = 0; folder_ && !is_held_ && tries < tries_max; ++tries) {
+            is_held_ = ::flock(folder_.number(), LOCK_EX | LOCK_NB) == 0;
+            if (!is_held_) (void)::nanosleep(&pause, nullptr);
+        }
+    }
+    [[nodiscard]] bool is_held() const noexcept { return is_held_; }
+
+private:
+    os::File folder_;  // closing it gives the lock back
+    bool is_held_ = false;
+};
+
 }  // namespace
 
 /// A name in the file system for as long as this lives, unless somebody else has taken it.
@@ -97,6 +123,7 @@ void Listener::RemoveName::operator()(UnixName* name) const noexcept {
 
 Result<Listener> Listener::make(const Endpoint& endpoint, u16 port, int shared, int backlog) {
     Listener listener;
+    listener.is_given_ = endpoint.descriptor >= 0;
     const int given = endpoint.descriptor >= 0 ? endpoint.descriptor : shared;
     if (given >= 0) {
         listener.socket_ = os::File{::fcntl(given, F_DUPFD_CLOEXEC, 0)};
@@ -147,8 +174,9 @@ Result<void> Listener::open_unix(const std::string& path, int backlog) {
     const auto bind = [&] {
         return ::bind(socket(), &address.any, sizeof address.path) == 0 ? 0 : errno;
     };
+    const FolderLock lock{path};
     int error = bind();
-    if (error == EADDRINUSE && is_abandoned(address)) {
+    if (error == EADDRINUSE && lock.is_held() && is_abandoned(address)) {
         (void)::unlink(path.c_str());
         error = bind();
     }
@@ -183,13 +211,21 @@ os::File Listener::accept(Connection::Ends& ends, int& error) const {
     return client;
 }
 
-void Listener::refuse_new() const noexcept {
-    if (!is_tcp_) return;
-    // A filter that lets no packet through: closing alone would reset who comes between the last
-    // accept and the close.
-    sock_filter nothing{BPF_RET | BPF_K, 0, 0, 0};
-    const sock_fprog program{1, &nothing};
-    ::setsockopt(socket(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+void Listener::refuse_new() noexcept {
+    if (is_given_) return;
+    name_.reset();
+    if (!is_tcp_) {
+        (void)::shutdown(socket(), SHUT_RD);
+        return;
+    }
+    // A filter that lets no packet through that would begin a connection. Whoever is amid the
+    // system's handshake would be reset by a close, after having been told to be connected.
+    constexpr u32 flags_at = 13, syn = 0x02;
+    sock_filter instructions[] = {BPF_STMT(BPF_LD | BPF_B | BPF_ABS, flags_at),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, syn, 0, 1), BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, ~u32{0})};
+    const sock_fprog program{static_cast<u16>(std::size(instructions)), instructions};
+    (void)::setsockopt(socket(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
 void Listener::on_events(u32 /*events*/) {

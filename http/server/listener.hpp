@@ -22,8 +22,11 @@ public:
     [[nodiscard]] static Result<Listener> make(
         const Endpoint& endpoint, u16 port, int shared, int backlog);
 
-    /// New clients are left to others; those that the system has connected stay to be accepted.
-    void refuse_new() const noexcept;
+    /// No client begins to connect any more; those that have, stay to be accepted. A socket that
+    /// somebody else has opened is left as it is, with all who wait there: for whoever is given it
+    /// next.
+    void refuse_new() noexcept;
+    [[nodiscard]] bool is_given() const noexcept { return is_given_; }
     void close() noexcept {
         name_.reset();
         socket_ = os::File{};
@@ -52,6 +55,7 @@ private:
 
     os::File socket_;
     std::unique_ptr<UnixName, RemoveName> name_;  // of a unix socket that this has made
+    bool is_given_ = false;
     bool is_tcp_ = false;
     bool is_any_ = false;  // each client's own address must be asked for
     std::string address_;

@@ -60,6 +60,10 @@ bool Loop::watch(int descriptor, u32 events, EventSource& source) const noexcept
     return ::epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, descriptor, &event) == 0;
 }
 
+void Loop::forget(int descriptor) const noexcept {
+    (void)::epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, descriptor, nullptr);
+}
+
 void Loop::notify() const noexcept {
     const u64 one = 1;
     [[maybe_unused]] const ssize_t written = ::write(wakeup_.number(), &one, sizeof one);
@@ -72,7 +76,7 @@ void Loop::on_events(u32 /*events*/) {
 }
 
 void Loop::run() {
-    while (!is_draining_ || open_ != 0)
+    while (is_listening_ || open_ != 0)
         turn(timeout_ms());
 }
 
@@ -81,7 +85,8 @@ int Loop::timeout_ms() const noexcept {
     u64 next = timers_.ns_until_next(now_ns_);
     next = next == TimerWheel::never ? next : now_ns_ + next;
     if (!waits_.empty()) next = std::min(next, waits_.begin()->first);
-    next = std::min({next, accepts_again_ns_, is_draining_ ? drain_deadline_ns_ : next});
+    next = std::min({next, accepts_again_ns_, is_draining_ ? drain_deadline_ns_ : next,
+        is_draining_ && is_listening_ ? listen_end_ns_ : next});
     if (next == ~u64{0}) return -1;
     if (next <= now_ns_) return 0;
     return static_cast<int>(std::min<u64>((next - now_ns_ + ns_per_ms - 1) / ns_per_ms, 60'000));
@@ -110,6 +115,7 @@ void Loop::turn(int timeout) {
     resume_sliced();
     begin_queued();
     if (now_ns_ >= accepts_again_ns_) resume_accepting();
+    if (is_listening_ && now_ns_ >= std::min(listen_end_ns_, drain_deadline_ns_)) stop_listening();
     if (is_draining_ && now_ns_ >= drain_deadline_ns_) stop();
     // Not before: this turn's events may have named them.
     if (exchanges_.size() > pooled_max) exchanges_.resize(pooled_max);
@@ -127,7 +133,8 @@ void Loop::look_at_control() {
     if (turns_.empty() || number != router_number_) {
         router_number_ = number;
         const std::lock_guard lock{control_.mutex};
-        turns_.push_back(std::make_unique<Turns>(control_.router, options_.threads));
+        turns_.push_back(
+            std::make_unique<Turns>(control_.router, options_.threads, in_flight_max_));
         forget_old_routers();
     }
     const u64 deadline = control_.drain_deadline_ns.load(std::memory_order_acquire);
@@ -143,18 +150,29 @@ void Loop::forget_old_routers() {
 }
 
 void Loop::begin_drain() {
-    // Clients that the system has accepted already are clients.
     for (Listener& listener : listeners_) {
         listener.refuse_new();
-        accept_from(listener, ~std::size_t{0});
+        if (!listener.is_given()) continue;
+        // Others have the socket: it would be heard of after our descriptor is closed.
+        forget(listener.socket());
         listener.close();
     }
     is_draining_ = true;
     drain_begin_ns_ = now_ns_;
-    accepts_again_ns_ = ~u64{0};
+    listen_end_ns_ = now_ns_ + options_.handshake_grace_ns;
     for (const auto& connection : connections_) {
         if (connection->is_open()) connection->pump();
     }
+}
+
+void Loop::stop_listening() {
+    // Clients that the system has accepted already are clients.
+    for (Listener& listener : listeners_) {
+        accept_from(listener, ~std::size_t{0});
+        listener.close();
+    }
+    accepts_again_ns_ = ~u64{0};
+    is_listening_ = false;
 }
 
 void Loop::stop() {
@@ -199,7 +217,7 @@ void Loop::pause_accepting() {
     if (!is_accepting_) return;
     is_accepting_ = false;
     for (const Listener& listener : listeners_)
-        ::epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, listener.socket(), nullptr);
+        forget(listener.socket());
 }
 
 void Loop::resume_accepting() {
@@ -255,7 +273,7 @@ void Loop::admit(ServedExchange& exchange) {
     Turns& turns = *exchange.turns();
     const u32 route = exchange.route_number();
     exchange.begin_ns = now_ns_;
-    if (in_flight_ < in_flight_max_ && turns.has_turn(route)) return begin(exchange);
+    if (turns.has_turn(route, in_flight_max_ - in_flight_)) return begin(exchange);
     if (queued_ >= queue_max_) {
         ServedExchange* const other = turns.to_give_way(route);
         ServedExchange& refused = other != nullptr ? *other : exchange;
@@ -280,9 +298,7 @@ void Loop::leave_queue(ServedExchange& exchange) {
 void Loop::begin_queued() {
     if (queued_ == 0) return;
     for (std::size_t i = 0; i < turns_.size(); i++) {
-        while (in_flight_ < in_flight_max_) {
-            ServedExchange* const exchange = turns_[i]->next();
-            if (exchange == nullptr) break;
+        while (ServedExchange* const exchange = turns_[i]->next(in_flight_max_ - in_flight_)) {
             counters_.queued.set(--queued_);
             Connection& connection = exchange->connection();
             begin(*exchange);

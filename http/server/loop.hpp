@@ -71,6 +71,7 @@ public:
     void remove_wait(ServedExchange& exchange);
 
     [[nodiscard]] bool watch(int descriptor, u32 events, EventSource& source) const noexcept;
+    void forget(int descriptor) const noexcept;
     void arm(TimerWheel::Node& node, u64 at_ns) noexcept { timers_.set_no_later(node, at_ns); }
     /// Not all has been read: it goes on in the next turn.
     void pump_again(Connection& connection) { again_.push_back(&connection); }
@@ -91,6 +92,7 @@ private:
     void turn(int timeout);
     void look_at_control();
     void begin_drain();
+    void stop_listening();
     void stop();
     void resume_due();
     void resume_sliced();
@@ -140,6 +142,8 @@ private:
     bool is_draining_ = false;
     u64 drain_begin_ns_ = 0;
     u64 drain_deadline_ns_ = ~u64{0};
+    bool is_listening_ = true;
+    u64 listen_end_ns_ = ~u64{0};  // once it drains
 };
 
 }  // namespace wrun::http

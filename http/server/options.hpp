@@ -38,6 +38,8 @@ struct ServerOptions {
     u64 timeout_ns = u64{10'000'000'000};  // from a handler's start to its end
     /// When a drain begins, requests that are on their way to idle connections still get answers.
     u64 drain_grace_ns = u64{500'000'000};
+    /// And clients whose first packet has come are still let in.
+    u64 handshake_grace_ns = u64{50'000'000};
     u64 slice_ns = u64{10'000'000};  // of a guest that others wait for; 0: none
 
     u32 in_flight_max = 1024;           // handlers at once

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 
+#include "http/connection_fields.hpp"
 #include "http/text.hpp"
 
 namespace wrun::http {
@@ -30,18 +31,6 @@ constexpr Reason reasons[] = {{200, "OK"}, {201, "Created"}, {202, "Accepted"},
     {431, "Request Header Fields Too Large"}, {500, "Internal Server Error"},
     {501, "Not Implemented"}, {502, "Bad Gateway"}, {503, "Service Unavailable"},
     {504, "Gateway Timeout"}, {505, "HTTP Version Not Supported"}};
-
-/// Fields that frame the message or concern the connection: the server's own.
-[[nodiscard]] bool is_of_connection(std::string_view name) noexcept {
-    switch (name.size()) {
-        case 2: return is_same_name(name, "te");
-        case 7: return is_same_name(name, "trailer") || is_same_name(name, "upgrade");
-        case 10: return is_same_name(name, "connection") || is_same_name(name, "keep-alive");
-        case 16: return is_same_name(name, "proxy-connection");
-        case 17: return is_same_name(name, "transfer-encoding");
-        default: return false;
-    }
-}
 
 }  // namespace
 
@@ -95,13 +84,10 @@ bool ResponseHead::set(u32 status, std::span<const Field> fields, u32 bytes_max)
 
 bool ResponseHead::add(const Field& field) {
     if (!is_token(field.name) || !is_field_value(field.value)) return false;
-    if (is_of_connection(field.name)) return true;
+    if (is_of_connection(field.name)) return true;  // the server's own
     if (is_same_name(field.name, "content-length")) {
-        u64 length = 0;
-        const char* const end = field.value.data() + field.value.size();
-        const auto [stop, error] = std::from_chars(field.value.data(), end, length);
-        const bool is_number = error == std::errc{} && stop == end && !field.value.empty();
-        if (!is_number || content_length_.value_or(length) != length) return false;
+        const std::optional<u64> length = parse_decimal(field.value);
+        if (!length || content_length_.value_or(*length) != *length) return false;
         content_length_ = length;
         return true;
     }

@@ -4,7 +4,8 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <charconv>
+
+#include "http/text.hpp"
 
 namespace wrun::http::spin {
 namespace {
@@ -14,14 +15,6 @@ constexpr bool is_letter(char c) noexcept {
 }
 constexpr bool is_digit(char c) noexcept {
     return c >= '0' && c <= '9';
-}
-
-template <class Number>
-[[nodiscard]] std::optional<Number> number_of(std::string_view text) noexcept {
-    Number number{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return {};
-    return number;
 }
 
 /// The port that a scheme has by itself; 0: none that is known.
@@ -51,7 +44,7 @@ template <class Number>
     const u8 bits_max = to.is_ipv6 ? 128 : 32;
     to.prefix_bits = bits_max;
     if (slash != std::string_view::npos) {
-        const auto bits = number_of<u8>(text.substr(slash + 1));
+        const auto bits = parse_decimal<u8>(text.substr(slash + 1));
         if (!bits || *bits > bits_max) return false;
         to.prefix_bits = *bits;
     }
@@ -79,7 +72,7 @@ template <class Number>
 [[nodiscard]] std::string lower(std::string_view text) {
     std::string result{text};
     for (char& c : result)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+        c = to_lower(c);
     return result;
 }
 
@@ -114,12 +107,12 @@ template <class Number>
     }
     if (port.starts_with('{')) return "lists of ports are not supported";
     const std::size_t dots = port.find("..");
-    const auto first = number_of<u16>(port.substr(0, dots));
+    const auto first = parse_decimal<u16>(port.substr(0, dots));
     if (!first) return "its port is neither a number nor a range";
     to.port_first = to.port_last = *first;
     if (dots == std::string_view::npos) return {};
     // The end of a range is not in it.
-    const auto end = number_of<u16>(port.substr(dots + 2));
+    const auto end = parse_decimal<u16>(port.substr(dots + 2));
     if (!end) return "its port is neither a number nor a range";
     if (*end <= *first) return "its range of ports is empty (its end is not in it)";
     to.port_last = static_cast<u16>(*end - 1);

@@ -4,14 +4,14 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/printable.hpp"
+
 namespace wrun::http::spin {
 namespace {
 
-[[nodiscard]] std::string printable(std::string_view text) {
-    std::string result{text};
-    for (char& c : result)
-        if (static_cast<u8>(c) < 0x20 || c == 0x7f) c = '?';
-    return result;
+/// Of whatever length.
+[[nodiscard]] std::string shown(std::string_view text) {
+    return printable(text, ~std::size_t{0});
 }
 
 /// How many insertions, removals and replacements make one of the other.
@@ -34,7 +34,7 @@ namespace {
 
 void Report::add(bool is_error, Place place, std::string_view text) {
     std::size_t& count = is_error ? errors_ : warnings_;
-    if (count++ < findings_max) findings_.push_back({is_error, place, printable(text)});
+    if (count++ < findings_max) findings_.push_back({is_error, place, shown(text)});
 }
 
 std::vector<Finding> Report::findings() const {
@@ -78,7 +78,7 @@ std::string in_quotes(std::string_view text) {
             cut.pop_back();
         cut += "…";
     }
-    return "\"" + printable(cut) + "\"";
+    return "\"" + shown(cut) + "\"";
 }
 
 std::string_view nearest(std::string_view word, std::span<const std::string_view> known) {

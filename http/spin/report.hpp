@@ -20,7 +20,7 @@ struct Place {
 struct Finding {
     bool is_error = false;
     Place place;
-    std::string text;  // one line, without control characters
+    std::string text;  // one line, printable (base/printable.hpp)
 };
 
 class Report {
@@ -45,7 +45,7 @@ private:
     std::size_t warnings_ = 0;
 };
 
-/// Quoted, cut at 80 bytes, control characters as "?": for texts about what a file holds.
+/// Quoted, cut at 80 bytes, control characters as \xNN: for texts about what a file holds.
 [[nodiscard]] std::string in_quotes(std::string_view text);
 
 /// The one of `known` that `word` was probably meant to be; empty when none is near.

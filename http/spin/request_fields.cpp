@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <array>
 
+#include "http/routes.hpp"
+#include "http/text.hpp"
+
 namespace wrun::http::spin {
 namespace {
 
@@ -12,22 +15,10 @@ constexpr std::array<std::string_view, 7> names = {"spin-full-url", "spin-path-i
     "spin-matched-route", "spin-component-route", "spin-raw-component-route", "spin-base-path",
     "spin-client-addr"};
 
-[[nodiscard]] constexpr char folded(char c) noexcept {
-    if (c == '_') return '-';
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-
 [[nodiscard]] bool begins_with(std::string_view name, std::string_view lower) noexcept {
     return name.size() >= lower.size() &&
            std::equal(lower.begin(), lower.end(), name.begin(),
-               [](char expected, char c) { return folded(c) == expected; });
-}
-
-/// Without its wildcard: "/a" of "/a/...".
-[[nodiscard]] std::string_view without_wildcard(std::string_view pattern) noexcept {
-    for (const std::string_view wildcard : {"/...", "/*"})
-        if (pattern.ends_with(wildcard)) return pattern.substr(0, pattern.size() - wildcard.size());
-    return pattern;
+               [](char expected, char c) { return to_folded(c) == expected; });
 }
 
 }  // namespace
@@ -66,16 +57,14 @@ std::span<const Field> RequestFields::build(const Request& request, const RouteM
     fields_.push_back({names[5], "/"});
     // Over a unix socket there is none.
     if (!request.client_address.empty()) {
-        const bool is_ipv6 = request.client_address.find(':') != std::string_view::npos;
         fields_.push_back(
-            {names[6], joined({is_ipv6 ? "[" : "", request.client_address, is_ipv6 ? "]:" : ":",
-                           std::to_string(request.client_port)})});
+            {names[6], joined({host_and_port(request.client_address, request.client_port)})});
     }
     for (const Field& segment : match.segments) {
         const std::size_t begin = text_.size();
         text_ += path_match;
         for (const char c : segment.name)
-            text_ += c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+            text_ += to_lower(c);
         fields_.push_back({std::string_view{text_}.substr(begin), segment.value});
     }
     return fields_;

@@ -3,15 +3,12 @@
 
 #include <algorithm>
 
+#include "http/text.hpp"
+
 namespace wrun::http::spin {
 namespace {
 
-[[nodiscard]] std::string_view trimmed(std::string_view text) noexcept {
-    constexpr std::string_view white = " \t\r\n\f\v";
-    const std::size_t begin = text.find_first_not_of(white);
-    if (begin == std::string_view::npos) return {};
-    return text.substr(begin, text.find_last_not_of(white) - begin + 1);
-}
+constexpr std::string_view white = " \t\r\n\f\v";
 
 }  // namespace
 
@@ -39,7 +36,7 @@ std::optional<Template> Template::parse(std::string_view text, std::string& why)
             why = "\"{{\" without \"}}\"";
             return {};
         }
-        const std::string_view name = trimmed(text.substr(begin + 2, end - begin - 2));
+        const std::string_view name = trimmed(text.substr(begin + 2, end - begin - 2), white);
         if (const std::string_view wrong = check_variable_name(name); !wrong.empty()) {
             why = "{{ " + in_quotes(name) + " }}: " + std::string{wrong};
             return {};
@@ -57,7 +54,7 @@ bool Template::is_literal() const noexcept {
 std::string environment_name(std::string_view name) {
     std::string result = "SPIN_VARIABLE_";
     for (const char c : name)
-        result += c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c;
+        result += to_upper(c);
     return result;
 }
 

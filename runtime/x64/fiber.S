@@ -7,17 +7,7 @@
 // There is no shadow stack (CET): none of our objects is marked for one, so no process that links them has it.
     .intel_syntax noprefix
 
-    .set entry_host_rsp, 8
-    .set entry_guest_rsp, 16
-    .set entry_guest_rbp, 24
-    .set entry_guest_pc, 32
-    .set entry_status, 40
-    .set entry_mxcsr, 56
-    .set entry_faulted, 60
-    .set entry_interrupt, 80
-
-    // Everything of MXCSR but the sticky exception flags, which nobody here reads.
-    .set mxcsr_control_bits, 0xffc0
+#include "runtime/x64/entry.inc"
 
     .text
 // What survives a call: on the stack that rsp names.
@@ -25,16 +15,7 @@
     push rbp
     .cfi_def_cfa_offset 16
     .cfi_offset rbp, -16
-    push rbx
-    push r12
-    push r13
-    push r14
-    push r15
-    .cfi_offset rbx, -24
-    .cfi_offset r12, -32
-    .cfi_offset r13, -40
-    .cfi_offset r14, -48
-    .cfi_offset r15, -56
+    push_callee_saved
     sub rsp, 8
     .cfi_def_cfa_offset 64
     stmxcsr [rsp]

@@ -7,6 +7,8 @@
 // with rsp a multiple of 16, guest code on the guest's with a multiple of 8 and nothing more.
     .intel_syntax noprefix
 
+#include "runtime/x64/entry.inc"
+
     .set context_memory_base, 0
 
     .set record_code, 0
@@ -14,14 +16,6 @@
     .set record_stack_arg_slots, 24
     .set record_flags, 26
     .set record_flag_host, 1
-
-    .set entry_host_rsp, 8
-    .set entry_guest_rsp, 16
-    .set entry_guest_rbp, 24
-    .set entry_guest_pc, 32
-    .set entry_status, 40
-    .set entry_mxcsr, 56
-    .set entry_interrupt, 80
 
     .set arguments_integers, 128
     .set arguments_stack_slot_count, 176
@@ -34,8 +28,6 @@
 
     // Round to nearest, all exceptions masked, denormals kept: what WebAssembly asks for.
     .set guest_mxcsr_bits, 0x1f80
-    // Everything of MXCSR but the sticky exception flags, which nobody here reads.
-    .set mxcsr_control_bits, 0xffc0
 
     .section .rodata
     .balign 4
@@ -118,16 +110,7 @@ wrun_enter:
     .cfi_offset rbp, -16
     mov rbp, rsp
     .cfi_def_cfa_register rbp
-    push rbx
-    push r12
-    push r13
-    push r14
-    push r15
-    .cfi_offset rbx, -24
-    .cfi_offset r12, -32
-    .cfi_offset r13, -40
-    .cfi_offset r14, -48
-    .cfi_offset r15, -56
+    push_callee_saved
     push rcx
     push rdi
     sub rsp, 8

@@ -13,6 +13,7 @@ import threading
 import time
 import unittest
 
+import wat
 from cli_test import HERE, WRUN, CliTest, compiler
 
 PATIENCE_S = 30
@@ -71,6 +72,11 @@ class Server:
         return code
 
 
+def has_said(path, text):
+    with open(path, encoding="utf-8") as log:
+        return text in log.read()
+
+
 class Serve(CliTest):
     def setUp(self):
         super().setUp()
@@ -125,6 +131,70 @@ class Serve(CliTest):
         thread.join()
         self.assertEqual(spinner, [504])
 
+    def test_a_route_has_a_limit_of_its_own(self):
+        manifest = os.path.join(self.folder, "spin.toml")
+        with open(manifest, "w", encoding="utf-8") as file:
+            file.write('spin_manifest_version = 2\n[application]\nname = "a"\n')
+            for name in ("one", "two"):
+                self.handler(name + ".wasm", name)
+                file.write(f'[[trigger.http]]\nroute = "/{name}/..."\ncomponent = "{name}"\n'
+                           f'executor = {{ type = "wagi" }}\n[component.{name}]\nsource = "{name}.wasm"\n')
+        server = self.serve("--threads", "1", "--max-in-flight-per-route", "1", "--queue-timeout", "100ms",
+                            "--timeout", "3s", "-f", manifest)
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(server.ask("/one/spin")[0]))
+        thread.start()
+        time.sleep(0.3)
+        self.assertEqual(server.ask("/one/a")[0], 503)
+        self.assertEqual(server.ask("/two/a")[0], 200)
+        self.assertTrue(thread.is_alive(), "it was not full")
+        thread.join()
+        self.assertEqual(answers, [504])
+        self.assertEqual(server.ask("/one/a")[0], 200)
+
+    def raw(self, server, text, patience_s=PATIENCE_S):
+        """All that comes until the server closes, and how long that took."""
+        begin = time.monotonic()
+        with socket.create_connection(("127.0.0.1", server.port), timeout=patience_s) as client:
+            client.sendall(text)
+            answer = b""
+            while more := client.recv(65536):
+                answer += more
+        return answer.decode(), time.monotonic() - begin
+
+    def test_each_limit_of_a_connection_is_kept(self):
+        server = self.serve("--max-header", "1K", "--max-body", "10", "--idle-timeout", "300ms", "--header-timeout",
+                            "400ms", "--body-timeout", "500ms", "--max-response", "20", self.handler())
+        self.assertEqual(server.ask("/")[0], 200)
+        self.assertEqual(server.ask("/", headers={"X": "y" * 1024})[0], 431)
+        self.assertEqual(server.ask("/", "POST", body=b"0123456789")[0], 200)
+        self.assertEqual(server.ask("/", "POST", body=b"0123456789a")[0], 413)
+        answer, seconds = self.raw(server, b"")
+        self.assertEqual(answer, "")
+        self.assertTrue(0.25 < seconds < PATIENCE_S / 2, seconds)
+        answer, seconds = self.raw(server, b"GET / HTTP/1.1\r\nHost:")
+        self.assertTrue(0.35 < seconds < PATIENCE_S / 2, seconds)
+        self.assertNotIn(" 200 ", answer)
+        self.assertEqual(server.ask("/" + "a" * 20)[0], 502)
+        self.assertNotEqual(self.fails("serve", "--max-in-flight-per-route", "0", self.handler()).code, 0)
+
+    def test_all_memories_together_have_a_limit(self):
+        server = self.serve("--max-total-memory", "1K", self.handler())
+        self.assertEqual(server.ask("/")[0], 503)
+
+    def test_each_limit_of_an_instance_is_kept(self):
+        path = self.handler()
+        self.assertEqual(self.fails("serve", "--check-config", "--max-memory", "64K", path).code, 1)
+        self.assertEqual(self.fails("serve", "--check-config", "--max-memory", "1M", path).code, 0)
+        tables = os.path.join(self.folder, "tables.wasm")
+        with open(tables, "wb") as file:
+            file.write(wat.assemble("""(module (memory (export "memory") 1) (func (export "_start"))
+                (table 5 funcref) (table 5 funcref))"""))
+        self.assertEqual(self.fails("serve", "--check-config", "--max-table", "10", tables).code, 0)
+        done = self.fails("serve", "--check-config", "--max-table", "9", tables)
+        self.assertEqual(done.code, 1)
+        self.assertIn("table is larger than the limit", done.stderr)
+
     def test_what_guests_say_is_told_and_harmless(self):
         server = self.serve(self.handler())
         server.ask("/log")
@@ -178,12 +248,60 @@ class Serve(CliTest):
         log = os.path.join(self.folder, "log")
         server = self.serve("--log-file", log, self.handler())
         server.ask("/before")
-        self.assertTrue(server.wait_for(lambda: "GET /before" in open(log, encoding="utf-8").read()))
+        self.assertTrue(server.wait_for(lambda: has_said(log, "GET /before")))
         os.rename(log, log + ".1")
         server.process.send_signal(signal.SIGHUP)
         self.assertTrue(server.wait_for(lambda: os.path.exists(log)))
         server.ask("/after")
-        self.assertTrue(server.wait_for(lambda: "GET /after" in open(log, encoding="utf-8").read()))
+        self.assertTrue(server.wait_for(lambda: has_said(log, "GET /after")))
+
+    def test_why_it_was_not_loaded_again_is_in_the_log(self):
+        for log_format in ("text", "json"):
+            log = os.path.join(self.folder, "log." + log_format)
+            path = self.handler()
+            server = self.serve("--log-file", log, "--log-format", log_format, path)
+            with open(path, "wb") as file:
+                file.write(b"nonsense")
+            server.process.send_signal(signal.SIGHUP)
+            self.assertTrue(server.wait_for(lambda: has_said(log, "not loaded again")))
+            server.end()
+            with open(log, encoding="utf-8") as file:
+                lines = file.read().splitlines()
+            self.assertEqual(len(lines), 2)
+            if log_format == "json":
+                lines = [json.loads(line)["line"] for line in lines]
+            self.assertRegex(lines[0], r"handler\.wasm: .*magic header not detected")
+            self.assertNotIn("nonsense", server.log())
+            self.assertEqual(len(server.lines), 1, server.log())
+
+    def test_a_configuration_is_checked_with_its_log(self):
+        path = self.handler()
+        log = os.path.join(self.folder, "log")
+        self.assertEqual(self.fails("serve", "--check-config", "--log-file", log, path).code, 0)
+        self.assertFalse(os.path.exists(log), "a file that root makes is none that the server could write")
+        with open(log, "w", encoding="utf-8") as file:
+            file.write("as it was")
+        self.assertEqual(self.fails("serve", "--check-config", "--log-file", log, path).code, 0)
+        with open(log, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "as it was")
+        for where, why in ((self.folder, "Is a directory"), (self.folder + "/none/log", "No such file"),
+                           (log + "/log", "Not a directory")):
+            done = self.fails("serve", "--check-config", "--log-file", where, path)
+            self.assertEqual(done.code, 1)
+            self.assertIn(f"{where}: {why}", done.stderr)
+
+    def test_a_cache_that_cannot_be_is_said_once(self):
+        manifest = os.path.join(self.folder, "spin.toml")
+        with open(manifest, "w", encoding="utf-8") as file:
+            file.write('spin_manifest_version = 2\n[application]\nname = "a"\n')
+            for name in ("one", "two", "three"):
+                self.handler(name + ".wasm", name)
+                file.write(f'[[trigger.http]]\nroute = "/{name}"\ncomponent = "{name}"\n'
+                           f'executor = {{ type = "wagi" }}\n[component.{name}]\nsource = "{name}.wasm"\n')
+        done = self.fails("serve", "-f", manifest, "--check-config",
+                          env={**os.environ, "WRUN_CACHE_DIR": "/proc/nowhere"})
+        self.assertEqual(done.code, 0, done.stderr)
+        self.assertEqual(done.stderr.count("compiled modules are not kept"), 1, done.stderr)
 
     def test_watching_loads_it_again(self):
         server = self.serve("--watch", self.handler())
@@ -443,6 +561,9 @@ environment = { GREETING = "{{ greeting }}" }
                 (["serve", "--addr", "nowhere:80", path], 2, "not 'nowhere:80'"),
                 (["serve", "--addr", "[::zz]:0", path], 2, "not '[::zz]:0'"),
                 (["serve", "--upstream", "http://127.0.0.1:9", path], 1, "no handler here passes requests on"),
+                (["serve", "--upstream", "127.0.0.1:9", path], 2, "--upstream: an upstream is such as"),
+                (["serve", "--upstream", "https://a", path], 2, "over https is not there yet"),
+                (["serve", "--upstream", "http://no.such.host.invalid", path], 1, "--upstream: "),
                 (["serve", "--timeout", "5", path], 2, "--timeout wants a time"),
                 (["serve", "--max-header", "1G", path], 2, "--max-header may be"),
                 (["serve", "/nonexistent.wasm"], 1, "No such file"),

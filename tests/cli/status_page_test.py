@@ -152,7 +152,7 @@ class StatusPage(ServeTest):
         self.assertIn("No request has come yet", body)
 
     def shots(self, server):
-        """One for each width and scheme: none is empty, and none is wider than its window."""
+        """One for each width and scheme, of that size and with something on it; the rest is for people to see."""
         folder = os.environ.get("WRUN_SCREENSHOTS", self.folder)
         for name, width, more in (("wide", 1400, ()), ("narrow", 500, ()), ("dark", 1400, ("--force-dark-mode",
                 "--blink-settings=preferredColorScheme=0"))):

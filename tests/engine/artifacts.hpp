@@ -9,9 +9,9 @@
 #include <array>
 #include <vector>
 
+#include "base/sanitizers.hpp"
 #include "engine/artifact.hpp"
 #include "tests/support/artifact_sums.hpp"
-#include "tests/support/sanitizers.hpp"
 
 namespace wrun::test {
 

@@ -18,9 +18,9 @@
 
 #include "base/errors.hpp"
 #include "base/os_thread.hpp"
+#include "base/sanitizers.hpp"
 #include "engine/state.hpp"
 #include "tests/engine/slots.hpp"
-#include "tests/support/sanitizers.hpp"
 #include "tests/support/wat.hpp"
 
 namespace wrun::test {

@@ -13,9 +13,9 @@
 #include <thread>
 
 #include "base/os_thread.hpp"
+#include "base/sanitizers.hpp"
 #include "engine/state.hpp"
 #include "tests/engine/slots.hpp"
-#include "tests/support/sanitizers.hpp"
 
 namespace wrun::test {
 namespace {

@@ -285,6 +285,14 @@ TEST_F(Instantiate, RespectsTheStoresLimits) {
     EXPECT_EQ(call("m"), "-1");
     EXPECT_EQ(call("t"), "1");
     EXPECT_EQ(call("t"), "-1");
+    EXPECT_THAT(
+        instantiate("(module (table 2 funcref) (table 2 externref))"), HasSubstr("than the limit"));
+    make(R"((module (table 1 funcref) (table 1 externref) (table 0 funcref)
+        (func (export "f") (result i32) (table.grow 0 (ref.null func) (i32.const 1)))
+        (func (export "e") (result i32) (table.grow 1 (ref.null extern) (i32.const 1)))))");
+    EXPECT_EQ(call("f"), "1");
+    EXPECT_EQ(call("f"), "-1");
+    EXPECT_EQ(call("e"), "-1");
 }
 
 TEST_F(Instantiate, TakesManyOfEverything) {

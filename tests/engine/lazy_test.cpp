@@ -6,10 +6,10 @@
 #include <tuple>
 
 #include "base/errors.hpp"
+#include "base/sanitizers.hpp"
 #include "engine/artifact.hpp"
 #include "tests/engine/slots.hpp"
 #include "tests/support/module_builder.hpp"
-#include "tests/support/sanitizers.hpp"
 #include "tests/support/wat.hpp"
 
 namespace wrun::test {

@@ -9,10 +9,10 @@
 #include <chrono>
 #include <thread>
 
+#include "base/sanitizers.hpp"
 #include "engine/artifact.hpp"
 #include "tests/engine/world.hpp"
 #include "tests/support/module_builder.hpp"
-#include "tests/support/sanitizers.hpp"
 
 namespace wrun::test {
 namespace {

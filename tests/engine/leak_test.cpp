@@ -15,9 +15,9 @@
 #include <thread>
 
 #include "base/errors.hpp"
+#include "base/sanitizers.hpp"
 #include "engine/pool.hpp"
 #include "tests/engine/slots.hpp"
-#include "tests/support/sanitizers.hpp"
 #include "tests/support/swap_file.hpp"
 #include "tests/support/wat.hpp"
 

@@ -11,8 +11,8 @@
 #include <thread>
 
 #include "base/errors.hpp"
+#include "base/sanitizers.hpp"
 #include "tests/engine/world.hpp"
-#include "tests/support/sanitizers.hpp"
 #include "tests/support/wat.hpp"
 
 namespace wrun::test {

@@ -13,9 +13,9 @@
 
 #include "base/errors.hpp"
 #include "base/os_pages.hpp"
+#include "base/sanitizers.hpp"
 #include "engine/state.hpp"
 #include "tests/engine/slots.hpp"
-#include "tests/support/sanitizers.hpp"
 #include "tests/support/wat.hpp"
 
 namespace wrun::test {
@@ -566,6 +566,30 @@ TEST_F(PoolTest, SlotsGoToWhoNeedsThem) {
     EXPECT_EQ(other->start(first).error().code, ErrorCode::slot_limit);
     EXPECT_EQ(run_once(first, "nothing"), "");
     EXPECT_TRUE(other->start(first).ok());
+}
+
+TEST_F(PoolTest, TablesOfAnInstanceHaveALimitTogetherInEachRun) {
+    open({});
+    const auto module = engine::Module::compile(*engine, wat::assemble(R"((module
+        (table $a 3 funcref) (table $b 1 externref)
+        (func (export "a") (param i32) (result i32)
+            (table.grow $a (ref.null func) (local.get 0)))
+        (func (export "b") (param i32) (result i32)
+            (table.grow $b (ref.null extern) (local.get 0)))))"));
+    TemplateOptions options;
+    options.store.table_elements_max = 100'000;
+    const auto of = Template::make(module.value(), linker, options).take().made;
+    for (int round = 0; round < 3; ++round) {
+        auto run = shard->start(of).take();
+        // What one table had in the last run, the other one may have in this one.
+        const bool is_other = round == 1;
+        const char* const first = is_other ? "b" : "a";
+        const char* const second = is_other ? "a" : "b";
+        EXPECT_EQ(call(run, of, first, {Value::i32(60'000)}), is_other ? "1" : "3") << round;
+        EXPECT_EQ(call(run, of, second, {Value::i32(39'997)}), "-1");
+        EXPECT_EQ(call(run, of, second, {Value::i32(39'996)}), is_other ? "3" : "1");
+        EXPECT_EQ(call(run, of, first, {Value::i32(1)}), "-1");
+    }
 }
 
 TEST_F(PoolTest, MemoryOfAllGuestsHasALimit) {

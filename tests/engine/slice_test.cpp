@@ -13,13 +13,13 @@
 #include <thread>
 
 #include "base/os_thread.hpp"
+#include "base/sanitizers.hpp"
 #include "engine/fiber.hpp"
 #include "engine/state.hpp"
 #include "runtime/code_range.hpp"
 #include "runtime/leave_guest.hpp"
 #include "runtime/slice.hpp"
 #include "tests/engine/slots.hpp"
-#include "tests/support/sanitizers.hpp"
 
 namespace wrun::test {
 namespace {

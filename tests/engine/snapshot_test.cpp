@@ -291,8 +291,8 @@ TEST_F(SnapshotTest, LimitsOfTheStoreHold) {
     };
     EXPECT_EQ(refusal({.memory_bytes_max = 32 << 16}), ErrorCode::ok);
     EXPECT_EQ(refusal({.memory_bytes_max = 31 << 16}), ErrorCode::memory_limit);
-    EXPECT_EQ(refusal({.table_elements_max = 7}), ErrorCode::ok);
-    EXPECT_EQ(refusal({.table_elements_max = 6}), ErrorCode::table_limit);
+    EXPECT_EQ(refusal({.table_elements_max = 8}), ErrorCode::ok);
+    EXPECT_EQ(refusal({.table_elements_max = 7}), ErrorCode::table_limit);
 }
 
 // ---- wrun_restored -----------------------------------------------------------------------------

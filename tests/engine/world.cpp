@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "base/errors.hpp"
-#include "tests/support/sanitizers.hpp"
+#include "base/sanitizers.hpp"
 #include "tests/support/wat.hpp"
 
 namespace wrun::test {

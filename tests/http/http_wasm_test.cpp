@@ -542,6 +542,34 @@ TEST_F(HttpWasmTest, PreparedOnce) {
     EXPECT_EQ(run().body[0], 7);
 }
 
+/// A guest whose `_initialize` is this, and that says the flags of 0, 1 and 2.
+std::string initialized(const std::string& code) {
+    std::string says;
+    for (const char* const fd : {"0", "1", "2"})
+        says += std::string{"(drop (call $fdstat (i32.const "} + fd +
+                ") (i32.const 512))) (call $say_number (i64.load16_u (i32.const 514)))";
+    std::string wat = guest(says, "0", "", "(func (export \"_initialize\")" + code + ")");
+    wat.insert(7, R"(
+        (import "wasi_snapshot_preview1" "fd_fdstat_get" (func $fdstat (param i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_fdstat_set_flags"
+            (func $set_flags (param i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32))))");
+    return wat;
+}
+
+TEST_F(HttpWasmTest, StreamsAreNonblockWhereThePreparedModuleHasMadeThemSo) {
+    make(
+        initialized("(drop (call $set_flags (i32.const 0) (i32.const 4)))"
+                    "(drop (call $set_flags (i32.const 2) (i32.const 4)))"));
+    using namespace std::string_literals;
+    for (int round = 0; round < 2; ++round)
+        EXPECT_EQ(run().body, "\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\4\0\0\0\0\0\0\0"s) << round;
+    EXPECT_THAT(try_make(initialized("(drop (call $set_flags (i32.const 2) (i32.const 4)))"
+                                     "(drop (call $close (i32.const 1)))"))
+                    .error,
+        HasSubstr("descriptor 1"));
+}
+
 TEST_F(HttpWasmTest, Deadlines) {
     make(guest("(loop $l (br $l))"));
     MemoryExchange& exchange = request();

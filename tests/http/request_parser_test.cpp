@@ -47,7 +47,8 @@ TEST(RequestParser, LeavesOutWhatConcernsTheConnection) {
     const Parsed result = only(get(
         "Connection: X-One, keep-alive,, x-two ,Host, Content-Length\r\nX-One: 1\r\nx-two: 2\r\n"
         "Keep-Alive: 3\r\nTE: trailers\r\nTrailer: X\r\nUpgrade: h2c\r\nProxy: http://evil\r\n"
-        "Proxy-Authorization: a\r\nProxy-Connection: b\r\nProxying: c\r\nX-Three: 3\r\n"));
+        "Proxy-Authorization: a\r\nProxy-Connection: b\r\nProxy-Features: d\r\n"
+        "Proxying: c\r\nX-Three: 3\r\n"));
     EXPECT_THAT(
         result.fields, ElementsAre(Pair("Host", "h"), Pair("Proxying", "c"), Pair("X-Three", "3")));
 }

@@ -1,5 +1,9 @@
 // Requests and answers over real sockets.
 #include <gmock/gmock.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <thread>
 
 #include "tests/http/client.hpp"
 
@@ -353,6 +357,36 @@ TEST_F(ServerTest, ListensAtAPath) {
     EXPECT_THAT(ask(get("/")), EndsWith("hello"));
     EXPECT_EQ(::access(path.c_str(), F_OK), 0);
     ::unlink(path.c_str());
+}
+
+TEST_F(ServerTest, OfSeveralAtOnceOneTakesAnAbandonedPath) {
+    const std::string path = testing::TempDir() + "wrun-http-race-" + std::to_string(::getpid());
+    const auto listen_as_one_that_dies = [&] {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path.copy(address.sun_path, sizeof address.sun_path - 1);
+        const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        EXPECT_EQ(::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+        ::close(socket);
+    };
+    for (int round = 0; round < 50; round++) {
+        listen_as_one_that_dies();
+        std::vector<std::unique_ptr<Server>> servers(4);
+        std::vector<std::thread> threads;
+        for (auto& server : servers)
+            threads.emplace_back([&] {
+                ServerOptions options;
+                options.endpoints.push_back({{}, 0, path, -1});
+                auto made =
+                    Server::make(std::move(options), std::make_shared<FunctionRouter>(Functions{}));
+                if (made.ok()) server = std::move(made).take();
+            });
+        for (std::thread& thread : threads)
+            thread.join();
+        EXPECT_EQ(std::count(servers.begin(), servers.end(), nullptr), 3) << round;
+        servers.clear();
+        ASSERT_NE(::access(path.c_str(), F_OK), 0);
+    }
 }
 
 }  // namespace

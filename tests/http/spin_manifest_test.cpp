@@ -171,7 +171,7 @@ TEST(SpinManifest, EachErrorHasItsPlaceAndItsWords) {
         {told("[component.\"a-\"]\nsource = \"x\"\n"), "empty word"},
         {told("[component.\"\"]\nsource = \"x\"\n"), "an id is empty"},
         {told("[component.\"a\\u0000b\"]\nsource = \"x\"\n"),
-            "component \"a?b\": an id has letters"},
+            "component \"a\\x00b\": an id has letters"},
         {in_component("source = \"\""),
             "f:10:10: error: component.c.source: not the path of a file"},
         {in_component("source = \"a\\u0000b\""), "component.c.source: not the path of a file"},

@@ -116,10 +116,11 @@ TEST(SpinReport, NamesWhatWasProbablyMeant) {
 
 TEST(SpinReport, TellsInTheOrderOfTheFileAndHasAnEnd) {
     Report report;
-    report.warn({3, 1}, "w\n\x1b[31m");
+    report.warn({3, 1}, "w…\n\x1b[31m\u202e");
     report.error({2, 9}, "e");
     EXPECT_TRUE(report.has_errors());
-    EXPECT_EQ(report.text("f"), "f:2:9: error: e\nf:3:1: warning: w??[31m\n");
+    EXPECT_EQ(
+        report.text("f"), "f:2:9: error: e\nf:3:1: warning: w…\\x0a\\x1b[31m\\xe2\\x80\\xae\n");
     for (int more = 0; more < 150; ++more)
         report.error({9, 9}, "again");
     EXPECT_EQ(report.findings().size(), 101u);

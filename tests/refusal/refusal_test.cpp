@@ -10,10 +10,10 @@
 #include <string>
 
 #include "base/errors.hpp"
+#include "base/sanitizers.hpp"
 #include "engine/artifact.hpp"
 #include "engine/pool.hpp"
 #include "tests/refusal/system.hpp"
-#include "tests/support/sanitizers.hpp"
 #include "tests/support/wat.hpp"
 
 namespace wrun::test {

@@ -13,11 +13,11 @@
 #include <vector>
 
 #include "base/os_cpu.hpp"
+#include "base/sanitizers.hpp"
 #include "runtime/entry.hpp"
 #include "runtime/fiber.hpp"
 #include "runtime/slice.hpp"
 #include "tests/runtime/guest.hpp"
-#include "tests/support/sanitizers.hpp"
 
 namespace wrun::test {
 namespace {

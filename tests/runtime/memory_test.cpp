@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "base/limits.hpp"
+#include "base/sanitizers.hpp"
 #include "runtime/code_range.hpp"
 #include "runtime/stack.hpp"
 #include "runtime/table.hpp"
-#include "tests/support/sanitizers.hpp"
 
 namespace wrun::test {
 namespace {

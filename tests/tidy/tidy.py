@@ -103,7 +103,7 @@ class Tree:
 
 def check_includes(tree, path, text):
     """Arrows between folders, and who may see which dependency and the system."""
-    if not path.endswith(CPP + (".S", ".def")):
+    if not path.endswith(CPP + (".S", ".inc", ".def")):
         return
     folder = folder_of(path)
     for number, line in enumerate(text.split("\n"), 1):
@@ -140,7 +140,7 @@ def check_exceptions(tree, path, text):
 def check_opening(tree, path, text):
     """A file says first what it is."""
     name = os.path.basename(path)
-    if path.endswith(CPP + (".S", ".def")):
+    if path.endswith(CPP + (".S", ".inc", ".def")):
         if not text.startswith(("//", "/*")):
             yield 1, "opens without a comment"
         elif path.endswith(".hpp") and text.count("\n") > 40 and not re.match(r"//.*\n//|/\*.*\n", text):

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "base/os_thread.hpp"
-#include "tests/support/sanitizers.hpp"
+#include "base/sanitizers.hpp"
 #include "tests/support/wat.hpp"
 #include "tests/wasi/guest.hpp"
 #include "wasi/preview1.hpp"
@@ -43,7 +43,7 @@ protected:
     void SetUp() override {
         if (!wat::available()) GTEST_SKIP() << wat::unavailable_reason();
         engine::EngineOptions options;
-        if (test::has_thread_sanitizer) options.interrupt_signal = SIGSYS;
+        if (has_thread_sanitizer) options.interrupt_signal = SIGSYS;
         engine_ = Engine::make(options).take();
         ASSERT_TRUE(define_preview1(linker_).ok());
     }

@@ -190,6 +190,22 @@ TEST_F(StreamTest, ChangesAreSeen) {
     EXPECT_EQ(guest->state().find_changed_descriptor(why), std::nullopt);
 }
 
+TEST_F(StreamTest, FlagsAreAChangeUnlessTheyAreKept) {
+    std::string why;
+    ASSERT_EQ((*guest)(areas::fd_fdstat_set_flags, 2u, u32{fdflags::nonblock}), Errno::success);
+    EXPECT_EQ(guest->state().find_changed_descriptor(why), 2u);
+    EXPECT_THAT(
+        guest->state().keep_stdio_flags(), testing::ElementsAre(0, 0, u16{fdflags::nonblock}));
+    EXPECT_EQ(guest->state().find_changed_descriptor(why), std::nullopt);
+    ASSERT_EQ((*guest)(areas::fd_fdstat_set_flags, 2u, 0u), Errno::success);
+    EXPECT_EQ(guest->state().find_changed_descriptor(why), 2u);
+    ASSERT_EQ(guest->state().reset(), "");
+    EXPECT_EQ(guest->state().find_changed_descriptor(why), std::nullopt);
+    ASSERT_EQ((*guest)(areas::fd_close, 2u), Errno::success);
+    EXPECT_THAT(guest->state().keep_stdio_flags(), testing::ElementsAre(0, 0, 0));
+    EXPECT_EQ(guest->state().find_changed_descriptor(why), 2u);
+}
+
 TEST_F(StreamTest, AnotherStreamIsAnotherFile) {
     const auto table_of = [](Stream& stream) {
         DescriptorTable table{8};
@@ -377,11 +393,40 @@ TEST_F(DirectoriesTest, CountAsDescriptors) {
 
 TEST(StringLists, AreBuiltOfParts) {
     StringList list;
-    EXPECT_TRUE(list.add({"NAME", "=", "value"}));
-    EXPECT_FALSE(list.add({"A", std::string_view{"\0", 1}}));
-    EXPECT_TRUE(list.add({}));
+    list.add({"NAME", "=", "value"});
+    list.add({});
+    EXPECT_TRUE(list.is_sound());
     EXPECT_EQ(list.text(), (std::string_view{"NAME=value\0\0", 12}));
     EXPECT_EQ(list.offsets(), (std::vector<u32>{0, 11}));
+}
+
+TEST(StringLists, FollowEachOther) {
+    const std::vector<std::string> strings = {"a", "bc"};
+    StringList list{strings};
+    const StringList same = list;
+    list.add_all(same);
+    EXPECT_TRUE(list.is_sound());
+    EXPECT_EQ(list.text(), (std::string_view{"a\0bc\0a\0bc\0", 10}));
+    EXPECT_EQ(list.offsets(), (std::vector<u32>{0, 2, 5, 7}));
+}
+
+TEST(StringLists, AreUnsoundWithAZeroByte) {
+    // Whatever lies beside it, wherever it is.
+    for (const char around : {'a', '\1', '\x7f', '\x80', '\xff'}) {
+        for (std::size_t size = 1; size < 20; ++size) {
+            StringList list;
+            list.add({std::string(size, around)});
+            EXPECT_TRUE(list.is_sound());
+            for (std::size_t at = 0; at < size; ++at) {
+                std::string text(size, around);
+                text[at] = '\0';
+                StringList with_zero;
+                with_zero.add({text});
+                with_zero.add({"B=1"});
+                EXPECT_FALSE(with_zero.is_sound()) << size << ' ' << at;
+            }
+        }
+    }
 }
 
 }  // namespace

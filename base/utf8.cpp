@@ -1,6 +1,6 @@
 // See utf8.hpp. Eight ASCII bytes are taken at a time; name sections are large and nearly all
 // ASCII.
-#include "decoder/utf8.hpp"
+#include "base/utf8.hpp"
 
 #include <cstring>
 
@@ -11,9 +11,8 @@ bool is_continuation(u8 byte) noexcept {
     return (byte & 0xc0) == 0x80;
 }
 
-/// Length of the sequence at `text`, or 0. The table of well-formed sequences is Unicode's table
-/// 3-7.
-std::size_t sequence_length(const u8* text, std::size_t size) noexcept {
+/// Unicode's table 3-7.
+inline std::size_t sequence_length(const u8* text, std::size_t size) noexcept {
     const u8 lead = text[0];
     if (lead < 0x80) return 1;
     if (lead < 0xc2) return 0;
@@ -33,20 +32,29 @@ std::size_t sequence_length(const u8* text, std::size_t size) noexcept {
     return overlong || too_large ? 0 : 4;
 }
 
+const u8* bytes_of(std::string_view text) noexcept {
+    return reinterpret_cast<const u8*>(text.data());
+}
+
 }  // namespace
 
-bool is_utf8(std::span<const u8> text) noexcept {
+std::size_t utf8_sequence_bytes(std::string_view text) noexcept {
+    return sequence_length(bytes_of(text), text.size());
+}
+
+bool is_utf8(std::string_view text) noexcept {
+    const u8* const bytes = bytes_of(text);
     std::size_t position = 0;
     while (position < text.size()) {
         if (text.size() - position >= 8) {
             u64 chunk = 0;
-            std::memcpy(&chunk, text.data() + position, sizeof chunk);
+            std::memcpy(&chunk, bytes + position, sizeof chunk);
             if ((chunk & 0x8080'8080'8080'8080) == 0) {
                 position += 8;
                 continue;
             }
         }
-        const std::size_t length = sequence_length(text.data() + position, text.size() - position);
+        const std::size_t length = sequence_length(bytes + position, text.size() - position);
         if (length == 0) return false;
         position += length;
     }

@@ -1,6 +1,6 @@
 // Which byte strings are UTF-8: each form at its borders, alone and behind enough ASCII that the
 // fast path is taken.
-#include "decoder/utf8.hpp"
+#include "base/utf8.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,10 +9,6 @@
 
 namespace wrun {
 namespace {
-
-bool check(std::string_view text) {
-    return is_utf8({reinterpret_cast<const u8*>(text.data()), text.size()});
-}
 
 constexpr std::string_view valid[] = {
     "",
@@ -56,20 +52,28 @@ constexpr std::string_view invalid[] = {
 TEST(Utf8, AcceptsEachFormAtItsBorders) {
     for (const std::string_view text : valid) {
         for (const std::size_t ahead : {0u, 1u, 7u, 8u, 9u, 31u}) {
-            EXPECT_TRUE(check(std::string(ahead, 'x') + std::string{text} + "tail")) << text;
+            EXPECT_TRUE(is_utf8(std::string(ahead, 'x') + std::string{text} + "tail")) << text;
         }
-        EXPECT_TRUE(check(text));
+        EXPECT_TRUE(is_utf8(text));
     }
 }
 
 TEST(Utf8, RefusesOverlongSurrogateTooLargeAndCutOffForms) {
     for (const std::string_view text : invalid) {
         for (const std::size_t ahead : {0u, 1u, 7u, 8u, 9u, 31u}) {
-            EXPECT_FALSE(check(std::string(ahead, 'x') + std::string{text})) << ahead;
-            EXPECT_FALSE(check(std::string(ahead, 'x') + std::string{text} + "twelve bytes"))
+            EXPECT_FALSE(is_utf8(std::string(ahead, 'x') + std::string{text})) << ahead;
+            EXPECT_FALSE(is_utf8(std::string(ahead, 'x') + std::string{text} + "twelve bytes"))
                 << ahead;
         }
     }
+}
+
+TEST(Utf8, TellsHowLongTheFirstSequenceIs) {
+    for (const auto& [text, bytes] :
+        std::initializer_list<std::pair<std::string_view, std::size_t>>{{"ab", 1},
+            {std::string_view{"\0", 1}, 1}, {"\xc3\xa9z", 2}, {"\xe2\x82\xac", 3},
+            {"\xf0\x9f\x98\x80\x80", 4}, {"\x80", 0}, {"\xe2\x82", 0}, {"\xed\xa0\x80", 0}})
+        EXPECT_EQ(utf8_sequence_bytes(text), bytes) << text;
 }
 
 TEST(Utf8, SaysTheSameOfEveryCodePoint) {
@@ -90,7 +94,7 @@ TEST(Utf8, SaysTheSameOfEveryCodePoint) {
         }
         if (point >= 0x80) put(0x80 | (point & 0x3f));
         const bool is_scalar = point < 0x11'0000 && (point < 0xd800 || point > 0xdfff);
-        EXPECT_EQ(check(text), is_scalar) << point;
+        EXPECT_EQ(is_utf8(text), is_scalar) << point;
     }
 }
 
