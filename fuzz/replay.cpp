@@ -1,6 +1,7 @@
 // Tries a fuzz target on files and on mutations of them, in builds without libFuzzer:
 //   <stage>_replay [--mutations N] [--seed S] [--keep FILE] PATH…
-// A path is a .wasm file, a .wat file (assembled when the wheel is there) or a folder of such. The
+// A path is a .wasm file, a .wat file (assembled when the wheel is there), an .http file (bytes of
+// a connection) or a folder of such. The
 // mutations of one seed are always the same. --keep writes each input to FILE before it is tried,
 // so that after a crash FILE is the culprit: reduce it and put it into fuzz/regressions/.
 #include <algorithm>
@@ -50,17 +51,19 @@ private:
 };
 
 void mutate_once(Bytes& bytes, const std::vector<Bytes>& inputs, Random& random) {
-    // Values that LEB128 and counts stumble over.
-    static constexpr std::uint8_t telling[] = {0, 1, 2, 0x0b, 0x3f, 0x40, 0x7f, 0x80, 0xfe, 0xff};
+    // Values that LEB128, counts and lines stumble over.
+    static constexpr std::uint8_t telling[] = {
+        0, 1, 2, 0x0b, 0x3f, 0x40, 0x7f, 0x80, 0xfe, 0xff, '\r', '\n', ' ', ':', ',', '0'};
     const auto place = [&](std::size_t offset) {
         return bytes.begin() + static_cast<std::ptrdiff_t>(offset);
     };
-    // The header stays: without it nothing else is looked at.
-    if (bytes.size() <= 8) {
+    // A module's header stays: without it nothing else is looked at.
+    const std::size_t kept = !bytes.empty() && bytes[0] == 0 ? 8 : 0;
+    if (bytes.size() <= kept) {
         bytes.push_back(static_cast<std::uint8_t>(random.below(256)));
         return;
     }
-    const std::size_t at = 8 + random.below(bytes.size() - 8);
+    const std::size_t at = kept + random.below(bytes.size() - kept);
     const std::size_t count = std::min(bytes.size() - at, 1 + random.below(16));
     switch (random.below(8)) {
         case 0: bytes[at] ^= static_cast<std::uint8_t>(1u << random.below(8)); break;
@@ -71,7 +74,7 @@ void mutate_once(Bytes& bytes, const std::vector<Bytes>& inputs, Random& random)
         case 5: bytes.insert(place(at), telling[random.below(std::size(telling))]); break;
         case 6: {
             const Bytes copy(place(at), place(at + count));
-            bytes.insert(place(8 + random.below(bytes.size() - 8)), copy.begin(), copy.end());
+            bytes.insert(place(kept + random.below(bytes.size() - kept)), copy.begin(), copy.end());
             break;
         }
         default: {
@@ -104,7 +107,7 @@ Bytes read(const std::filesystem::path& path) {
 }
 
 void add_input(const std::filesystem::path& path, std::vector<Bytes>& inputs) {
-    if (path.extension() == ".wasm") {
+    if (path.extension() == ".wasm" || path.extension() == ".http") {
         inputs.push_back(read(path));
     } else if (path.extension() == ".wat" && wrun::wat::available()) {
         const Bytes text = read(path);

@@ -32,13 +32,18 @@ struct RequestParser::Callbacks {
 
     static int on_url(llhttp_t* machine, const char* text, std::size_t size) {
         RequestParser& self = parser(machine);
-        if (size > self.limits_.target_bytes_max - self.target_.size)
-            return refuse(self, target_too_long);
         // llhttp takes more than one space between the words of the line.
         if (self.target_.size == 0 && self.offset(text) != method_of(machine).size() + 1)
             return refuse(self, bad_request);
         self.append(self.target_, text, size);
         return 0;
+    }
+
+    static int on_url_complete(llhttp_t* machine) {
+        RequestParser& self = parser(machine);
+        // Not before: what ends up as no target is refused as such, however it is cut.
+        const bool fits = self.target_.size <= self.limits_.target_bytes_max;
+        return fits ? 0 : refuse(self, target_too_long);
     }
 
     static int on_protocol(llhttp_t* machine, const char* text, std::size_t size) {
@@ -115,6 +120,7 @@ struct RequestParser::Callbacks {
     static constexpr llhttp_settings_t settings() noexcept {
         llhttp_settings_t made = message_settings<Callbacks>();
         made.on_url = on_url;
+        made.on_url_complete = on_url_complete;
         made.on_version = on_version;
         return made;
     }
@@ -163,7 +169,8 @@ std::size_t RequestParser::feed(std::span<const u8> bytes, std::vector<u8>& body
     const std::size_t room = limits_.head_bytes_max - head_bytes_;
     const std::size_t used = execute(bytes.first(std::min(bytes.size(), room)));
     head_bytes_ += static_cast<u32>(used);
-    if (state_ == State::head && head_bytes_ == limits_.head_bytes_max) fail(head_too_large);
+    if (state_ == State::head && head_bytes_ == limits_.head_bytes_max)
+        fail(target_.size > limits_.target_bytes_max ? target_too_long : head_too_large);
     return taken + used;
 }
 

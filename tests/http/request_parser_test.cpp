@@ -157,6 +157,10 @@ TEST(RequestParser, KeepsItsLimitOfTheTarget) {
     limits.target_bytes_max = 10;
     EXPECT_TRUE(only("GET /123456789 HTTP/1.1\r\nHost: h\r\n\r\n", limits).is_whole);
     EXPECT_EQ(only("GET /1234567890 HTTP/1.1\r\nHost: h\r\n\r\n", limits).status, 414);
+    // What is no target at all is not a long one, and what has no end within the head is.
+    EXPECT_EQ(only("GET /1234567890\x01 HTTP/1.1\r\nHost: h\r\n\r\n", limits).status, 400);
+    limits.head_bytes_max = 64;
+    EXPECT_EQ(only("GET /" + std::string(100, 'x'), limits).status, 414);
 }
 
 TEST(RequestParser, KeepsItsLimitOfTheBody) {

@@ -160,7 +160,7 @@ def check_names(tree, path, text):
 
 def check_lines(tree, path, text):
     """Length, tabs, white space at the end."""
-    if path == "LICENSE" or path.endswith((".lock", ".wast")) or path.startswith("docs/performance/"):
+    if path == "LICENSE" or path.endswith((".lock", ".wast", ".http")) or path.startswith("docs/performance/"):
         return
     limit = 100 if path.endswith(CPP) else 140 if path.endswith(".def") else 120
     text_of_other_languages = raw_literal_lines(text) if path.endswith(CPP) else ()
