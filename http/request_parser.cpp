@@ -32,9 +32,6 @@ struct RequestParser::Callbacks {
 
     static int on_url(llhttp_t* machine, const char* text, std::size_t size) {
         RequestParser& self = parser(machine);
-        // llhttp takes more than one space between the words of the line.
-        if (self.target_.size == 0 && self.offset(text) != method_of(machine).size() + 1)
-            return refuse(self, bad_request);
         self.append(self.target_, text, size);
         return 0;
     }
@@ -54,6 +51,7 @@ struct RequestParser::Callbacks {
 
     static int on_version(llhttp_t* machine, const char* text, std::size_t /*size*/) {
         RequestParser& self = parser(machine);
+        // llhttp takes more than one space between the words of the line.
         const std::size_t words = method_of(machine).size() + self.target_.size;
         if (!self.has_version_ && (self.offset(text) != words + std::size("  HTTP/") - 1 ||
                                       self.view(self.protocol_) != "HTTP"))

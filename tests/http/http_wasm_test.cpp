@@ -237,6 +237,7 @@ TEST_F(HttpWasmTest, WhatNextGetsOfABody) {
         {"kept", buffer, "abcdefghij", 10},
         {"replaced", write, "value", 5},
         {"read and replaced", take_3 + write + write, "valuevalue", 10},
+        {"kept and replaced", buffer + take_3 + write, "value", 5},
         {"emptied", "(call $write_body (i32.const 0) (i32.const 32) (i32.const 0))", "", 0},
     };
     for (const auto& row : rows) {
