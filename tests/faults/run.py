@@ -3,7 +3,7 @@
 usage: run.py [--area AREA] [--all] [--only TEXT] [--checker] [--scratch DIR]
                                      plant, build, run; a table on standard output
        run.py --check                                             only see that every edit still applies
-  --area     only faults of this area: codegen, slots, deadlines, fibers, lazy or snapshots
+  --area     only faults of this area: codegen, slots, deadlines, fibers, lazy, snapshots or http
   --all      run every instrument on each fault, not the cheapest ones until one catches it
   --checker  build with assertions, so that the state checker of the code generator takes part
   --only     faults whose name contains this
@@ -23,7 +23,8 @@ AREAS = {"codegen": ["wrun-spec", "wrun-differ", "matrix"], "slots": ["runtime_t
          "deadlines": ["runtime_test", "engine_test", "wasi_test"],
          "fibers": ["runtime_test", "engine_test"],
          "lazy": ["wrun-spec", "runtime_test", "engine_test"],
-         "snapshots": ["engine_test", "wasi_test", "wrun_cli"]}  # what is built
+         "snapshots": ["engine_test", "wasi_test", "wrun_cli"],
+         "http": ["http_test", "http_replay"]}  # what is built
 HOMES = "0,1,2,3,8,16"
 # Cheapest first; each is a ctest of its own too, the last one as `matrix`.
 INSTRUMENTS = {"codegen": [
@@ -60,9 +61,16 @@ INSTRUMENTS = {"codegen": [
     ("snapshots", ["engine_test", "--gtest_brief=1", "--gtest_filter=Snapshot*:ArtifactDrawing*"]),
     ("clones", ["wasi_test", "--gtest_brief=1", "--gtest_filter=Clone*:Descriptors*:AccessSets*:Preview1*"]),
     ("command", ["wrun", "{snapshot_test}"]),
+], "http": [
+    ("mutations", ["http_replay", "--mutations", "100000", "{http}"]),
+    ("parsers", ["http_test", "--gtest_brief=1", "--gtest_filter=Request*:Response*:Fields*:Text*"]),
+    ("routes", ["http_test", "--gtest_brief=1", "--gtest_filter=Routes*:TableRouter*"]),
+    ("handlers", ["http_test", "--gtest_brief=1", "--gtest_filter=Wagi*:HttpWasm*:Components*:FixedAnswer*"]),
+    ("upstream", ["http_test", "--gtest_brief=1", "--gtest_filter=Upstream*"]),
+    ("server", ["http_test", "--gtest_brief=1", "--gtest_filter=Server*:Turns*"]),
 ]}
 SECONDS_MAX = {"codegen": 900, "slots": 900, "deadlines": 120, "fibers": 60, "lazy": 200,
-               "snapshots": 200}  # what is not stopped does not end
+               "snapshots": 200, "http": 120}  # what is not stopped does not end
 # The one file that most faults compile anew, and that takes longest.
 UNOPTIMISED = b'set_source_files_properties(x64/instantiate.cpp PROPERTIES COMPILE_OPTIONS "-O0;-g0")\n'
 
@@ -140,6 +148,8 @@ class Scratch:
         words = [os.path.join(self.build, "bin", words[0]), *words[1:]]
         if words[-1] == "{scripts}":
             words[-1:] = [os.path.join(scripts, name) for name in sorted(os.listdir(scripts))]
+        if words[-1] == "{http}":
+            words[-1:] = [os.path.join(self.tree, "fuzz", kind, "http") for kind in ("seeds", "regressions")]
         if words[-1] == "{snapshot_test}":
             words = [sys.executable, os.path.join(self.tree, "tests", "cli", "snapshot_test.py"), words[0]]
         try:
