@@ -241,6 +241,7 @@ public:
     const Request& request() const noexcept override { return request_; }
     const RouteMatch& route() const noexcept override { return route_; }
     engine::Shard& shard() noexcept override { std::abort(); }
+    Shelf& shelf() noexcept override { std::abort(); }
     engine::CallLimits limits() const noexcept override { return {}; }
     Read read_body(std::span<u8>) override { return {}; }
     std::size_t readable_bytes() const noexcept override { return 0; }

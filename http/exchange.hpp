@@ -87,6 +87,8 @@ enum class Failure : u8 {
     internal,      // 500
 };
 
+class Shelf;
+
 class Exchange {
 public:
     virtual ~Exchange() = default;
@@ -95,6 +97,8 @@ public:
     [[nodiscard]] virtual const RouteMatch& route() const noexcept = 0;
     /// Where the calling thread's instances live.
     [[nodiscard]] virtual engine::Shard& shard() noexcept = 0;
+    /// Where its handlers may leave something for the next request (http/shelf.hpp).
+    [[nodiscard]] virtual Shelf& shelf() noexcept = 0;
     /// The request's deadline and its canceller (the client may go): for every call into a guest.
     [[nodiscard]] virtual engine::CallLimits limits() const noexcept = 0;
 

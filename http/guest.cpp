@@ -6,6 +6,7 @@
 
 #include "base/errors.hpp"
 #include "engine/snapshot.hpp"
+#include "http/shelf.hpp"
 #include "wasi/preview1.hpp"
 
 namespace wrun::http {
@@ -47,10 +48,12 @@ std::string describe_missing(const wrun::Module& module, const std::vector<const
     return text;
 }
 
+bool is_full(Error error) noexcept {
+    return error.code == ErrorCode::slot_limit || error.code == ErrorCode::pool_memory_limit;
+}
+
 Failure failure_of(Error error) noexcept {
-    const bool is_full =
-        error.code == ErrorCode::slot_limit || error.code == ErrorCode::pool_memory_limit;
-    return is_full ? Failure::limit : Failure::internal;
+    return is_full(error) ? Failure::limit : Failure::internal;
 }
 
 std::string describe_start(const Outcome& outcome) {
@@ -91,9 +94,9 @@ void LineStream::add(std::string_view text) {
 
 void LineStream::flush() {
     if (lines_ < lines_max) {
-        exchange_.log(line_);
+        exchange_->log(line_);
     } else if (lines_ == lines_max) {
-        exchange_.log("[more lines of this request are left out]");
+        exchange_->log("[more lines of this request are left out]");
     }
     lines_ = std::min(lines_ + 1, lines_max + 1);
     line_.clear();
@@ -193,6 +196,11 @@ FuncIndex Guest::function(std::string_view name) const {
 
 std::optional<engine::Run> Guest::start(Exchange& exchange, GuestContext& context) const {
     Result<engine::Run> run = exchange.shard().start(template_, &context);
+    if (!run.ok() && is_full(run.error()) && !exchange.shelf().is_empty()) {
+        // What idle instances hold is for those that have work.
+        exchange.shelf().clear();
+        run = exchange.shard().start(template_, &context);
+    }
     if (run.ok()) return std::move(run).take();
     exchange.fail(failure_of(run.error()), wrun::describe(run.error()));
     return std::nullopt;

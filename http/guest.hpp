@@ -24,13 +24,15 @@ struct GuestContext {
 /// The guest's waits are the exchange's.
 class ExchangeWaiter : public wasi::Waiter {
 public:
-    explicit ExchangeWaiter(Exchange& exchange) noexcept : exchange_{exchange} {}
+    explicit ExchangeWaiter(Exchange& exchange) noexcept : exchange_{&exchange} {}
+    /// From now on those of another one.
+    void attach(Exchange& exchange) noexcept { exchange_ = &exchange; }
     [[nodiscard]] int wait(std::span<pollfd> descriptors, u64 until_ns) override {
-        return exchange_.wait(descriptors, until_ns);
+        return exchange_->wait(descriptors, until_ns);
     }
 
 private:
-    Exchange& exchange_;
+    Exchange* exchange_;
 };
 
 /// Cuts what a guest writes into lines for the log. A line that never ends does when it is long.
@@ -39,7 +41,12 @@ public:
     static constexpr std::size_t line_bytes_max = 8 * 1024;
     static constexpr u32 lines_max = 1000;  // of one request; the rest is not kept
 
-    explicit LineStream(Exchange& exchange) noexcept : exchange_{exchange} {}
+    explicit LineStream(Exchange& exchange) noexcept : exchange_{&exchange} {}
+    /// From now on another one's, after finish().
+    void attach(Exchange& exchange) noexcept {
+        exchange_ = &exchange;
+        lines_ = 0;
+    }
     [[nodiscard]] wasi::Answer<u32> write(std::span<const iovec> from, bool waits) override;
     /// One message, of whatever lines.
     void add_line(std::string_view text);
@@ -49,7 +56,7 @@ public:
 private:
     void add(std::string_view text);
     void flush();
-    Exchange& exchange_;
+    Exchange* exchange_;
     std::string line_;
     u32 lines_ = 0;
 };

@@ -3,9 +3,27 @@
 #include <algorithm>
 
 #include "http/http_wasm_request.hpp"
+#include "http/shelf.hpp"
 
 namespace wrun::http {
 namespace {
+
+/// An instance and all that is its own, for one request or, if it is told to, for several.
+struct Seat : Shelf::Kept {
+    explicit Seat(Exchange& exchange) noexcept : log{exchange}, waiter{exchange} {}
+    void attach(Exchange& exchange) noexcept {
+        log.attach(exchange);
+        waiter.attach(exchange);
+    }
+
+    NoInput nothing;
+    LineStream log;
+    ExchangeWaiter waiter;
+    std::unique_ptr<wasi::State> state;
+    HttpWasmContext context;
+    std::optional<engine::Run> run;  // the context is its host's data
+    u32 served = 0;
+};
 
 class HttpWasm : public Handler {
 public:
@@ -18,8 +36,11 @@ public:
     void handle(Exchange& exchange) const override;
 
 private:
-    void run(Exchange& exchange, HttpWasmContext& context, HttpWasmRequest& request) const;
-    void run_next(engine::Run& run, HttpWasmRequest& request, u32 number) const;
+    /// One that has served, or a new one; without one the exchange has failed.
+    [[nodiscard]] std::unique_ptr<Seat> take_seat(Exchange& exchange) const;
+    /// Whether the instance has come to its end well, whatever became of the answer.
+    [[nodiscard]] bool run(Seat& seat, HttpWasmRequest& request) const;
+    [[nodiscard]] bool run_next(engine::Run& run, HttpWasmRequest& request, u32 number) const;
     [[nodiscard]] const Handler& next() const noexcept {
         static const NotFound not_found;
         return guest_->options().next ? *guest_->options().next : not_found;
@@ -46,53 +67,76 @@ bool is_well(Exchange& exchange, const Ended& ended) {
     return true;
 }
 
-void HttpWasm::handle(Exchange& exchange) const {
-    LineStream log{exchange};
-    ExchangeWaiter waiter{exchange};
-    NoInput nothing;
+std::unique_ptr<Seat> HttpWasm::take_seat(Exchange& exchange) const {
+    if (guest_->options().reuse > 1) {
+        if (std::unique_ptr<Shelf::Kept> kept = exchange.shelf().take(*this)) {
+            std::unique_ptr<Seat> seat{static_cast<Seat*>(kept.release())};
+            seat->attach(exchange);
+            return seat;
+        }
+    }
+    auto seat = std::make_unique<Seat>(exchange);
     wasi::Grants grants = guest_->grants();
-    grants.streams = {&nothing, &log, &log};
-    grants.waiter = &waiter;
-    const wasi::State::Made state = wasi::State::make(grants, {}, env_);
-    if (!state.state) return exchange.fail(Failure::internal, state.error);
+    grants.streams = {&seat->nothing, &seat->log, &seat->log};
+    grants.waiter = &seat->waiter;
+    wasi::State::Made state = wasi::State::make(grants, {}, env_);
+    if (!state.state) {
+        exchange.fail(Failure::internal, state.error);
+        return nullptr;
+    }
+    seat->state = std::move(state.state);
+    seat->context.wasi = seat->state.get();
+    seat->context.options = &guest_->options();
+    seat->context.log = &seat->log;
+    seat->run = guest_->start(exchange, seat->context);
+    return seat->run ? std::move(seat) : nullptr;
+}
 
+void HttpWasm::handle(Exchange& exchange) const {
+    std::unique_ptr<Seat> seat = take_seat(exchange);
+    if (!seat) return;
     HttpWasmRequest request{exchange, guest_->options(), features_};
-    HttpWasmContext context;
-    context.wasi = state.state.get();
-    context.options = &guest_->options();
-    context.request = &request;
-    context.log = &log;
-    run(exchange, context, request);
-    log.finish();
+    seat->context.request = &request;
+    const bool is_well = run(*seat, request);
+    seat->log.finish();
+    seat->context.request = nullptr;
+    if (is_well && ++seat->served < guest_->options().reuse)
+        exchange.shelf().put(*this, std::move(seat));
 }
 
-void HttpWasm::run(Exchange& exchange, HttpWasmContext& context, HttpWasmRequest& request) const {
-    std::optional<engine::Run> run = guest_->start(exchange, context);
-    if (!run) return;
+bool HttpWasm::run(Seat& seat, HttpWasmRequest& request) const {
     std::vector<engine::Value> results;
-    if (!is_well(exchange, call(exchange, *run, handle_request_, {}, results))) return;
+    Exchange& exchange = request.exchange;
+    if (!is_well(exchange, call(exchange, *seat.run, handle_request_, {}, results))) return false;
     const u64 answer = results.front().bits;
+    if (static_cast<u32>(answer) == 1)
+        return run_next(*seat.run, request, static_cast<u32>(answer >> 32));
     // The client has its answer before the slot is made new.
-    if (static_cast<u32>(answer) != 1) return request.finish();
-    run_next(*run, request, static_cast<u32>(answer >> 32));
+    request.finish();
+    return true;
 }
 
-void HttpWasm::run_next(engine::Run& run, HttpWasmRequest& request, u32 number) const {
+bool HttpWasm::run_next(engine::Run& run, HttpWasmRequest& request, u32 number) const {
     Exchange& exchange = request.exchange;
     NextExchange inner{request};
     next().handle(inner);
     const bool is_buffered = request.has(features::buffer_response);
     const bool is_error = !inner.is_finished() || inner.failure();
-    if (inner.is_outer_failed()) return;
+    // It has not been told how its request ended.
+    if (inner.is_outer_failed()) return false;
     const engine::Value arguments[] = {
         engine::Value::i32(number), engine::Value::i32(is_error ? 1 : 0)};
     std::vector<engine::Value> results;
-    if (!is_well(exchange, call(exchange, run, handle_response_, arguments, results))) return;
+    if (!is_well(exchange, call(exchange, run, handle_response_, arguments, results))) return false;
     // A guest that buffers may have said something instead.
-    if (is_error && !request.is_answered_after_next())
-        return exchange.fail(inner.failure().value_or(Failure::internal), inner.detail());
-    if (is_buffered) return request.finish();
-    exchange.finish();
+    if (is_error && !request.is_answered_after_next()) {
+        exchange.fail(inner.failure().value_or(Failure::internal), inner.detail());
+    } else if (is_buffered) {
+        request.finish();
+    } else {
+        exchange.finish();
+    }
+    return true;
 }
 
 bool is_http_wasm(const wrun::Module& module) {
@@ -118,9 +162,6 @@ std::string check(const wrun::Module& module) {
 MadeHandler make_http_wasm(const ModulePtr& module, const HandlerOptions& options) {
     if (std::string error = check(module->decoded()); !error.empty())
         return {nullptr, "this module imports or exports http-wasm's names, but " + error, {}};
-    if (options.reuse != 1)
-        return {nullptr,
-            "instances that serve more than one request are not there yet: leave --reuse at 1", {}};
     HttpWasmContext during_start;
     during_start.options = &options;
     Guest::Made made = Guest::make(module, options,

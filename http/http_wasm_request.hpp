@@ -90,6 +90,7 @@ public:
     [[nodiscard]] const Request& request() const noexcept override { return request_; }
     [[nodiscard]] const RouteMatch& route() const noexcept override { return outer_.route(); }
     [[nodiscard]] engine::Shard& shard() noexcept override { return outer_.shard(); }
+    [[nodiscard]] Shelf& shelf() noexcept override { return outer_.shelf(); }
     [[nodiscard]] engine::CallLimits limits() const noexcept override { return outer_.limits(); }
     [[nodiscard]] Read read_body(std::span<u8> to) override;
     [[nodiscard]] std::size_t readable_bytes() const noexcept override;

@@ -78,6 +78,9 @@ void Loop::on_events(u32 /*events*/) {
 void Loop::run() {
     while (is_listening_ || open_ != 0)
         turn(timeout_ms());
+    // Instances end on the thread that they ran on.
+    for (const std::unique_ptr<Turns>& turns : turns_)
+        turns->shelf().clear();
 }
 
 int Loop::timeout_ms() const noexcept {

@@ -157,6 +157,10 @@ engine::Shard& ServedExchange::shard() noexcept {
     return *loop_.shard();
 }
 
+Shelf& ServedExchange::shelf() noexcept {
+    return turns_->shelf();
+}
+
 engine::CallLimits ServedExchange::limits() const noexcept {
     return {deadline_ns, &canceller_};
 }

@@ -84,6 +84,7 @@ public:
     [[nodiscard]] const Request& request() const noexcept override { return parser_.request(); }
     [[nodiscard]] const RouteMatch& route() const noexcept override { return route_.match; }
     [[nodiscard]] engine::Shard& shard() noexcept override;
+    [[nodiscard]] Shelf& shelf() noexcept override;
     [[nodiscard]] engine::CallLimits limits() const noexcept override;
     [[nodiscard]] Read read_body(std::span<u8> to) override;
     [[nodiscard]] std::size_t readable_bytes() const noexcept override;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "http/router.hpp"
+#include "http/shelf.hpp"
 
 namespace wrun::http {
 
@@ -22,6 +23,8 @@ public:
     Turns(std::shared_ptr<const Router> router, u32 threads, u32 in_flight_max);
 
     [[nodiscard]] const Router& router() const noexcept { return *router_; }
+    /// Of the router's handlers.
+    [[nodiscard]] Shelf& shelf() noexcept { return shelf_; }
 
     /// Whether one of this route may begin now, where `free` more may.
     [[nodiscard]] bool has_turn(u32 route, u32 free) const noexcept;
@@ -49,6 +52,7 @@ private:
     }
 
     std::shared_ptr<const Router> router_;
+    Shelf shelf_;  // of what is the router's
     std::vector<Route> routes_;
     u32 reserve_ = 0;
     std::size_t last_ = 0;  // whose turn it was

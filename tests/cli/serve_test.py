@@ -244,6 +244,33 @@ class Serve(CliTest):
         self.assertTrue(server.wait_for(lambda: "not loaded again" in server.log()))
         self.assertIn(" two\n", server.ask("/")[1])
 
+    def test_instances_serve_as_often_as_they_are_told_to(self):
+        path = os.path.join(self.folder, "count.wasm")
+        with open(path, "wb") as file:
+            file.write(wat.assemble("""(module
+                (import "http_handler" "write_body" (func $write_body (param i32 i32 i32)))
+                (memory (export "memory") 1) (global $n (mut i32) (i32.const 48))
+                (func (export "handle_request") (result i64)
+                    (global.set $n (i32.add (global.get $n) (i32.const 1)))
+                    (i32.store8 (i32.const 0) (global.get $n))
+                    (call $write_body (i32.const 1) (i32.const 0) (i32.const 1))
+                    (i64.const 0))
+                (func (export "handle_response") (param i32 i32)))"""))
+        server = self.serve("--reuse", "4", "--threads", "2", path)
+        said = [server.ask("/")[1] for _ in range(200)]
+        self.assertEqual(set(said), set("1234"))
+        self.assertGreaterEqual(said.count("4"), 40)
+        # What was kept goes with what it was made of.
+        server.process.send_signal(signal.SIGHUP)
+        self.assertTrue(server.wait_for(lambda: "loaded again" in server.log()))
+        self.assertIn(server.ask("/")[1], "1234")
+        self.assertEqual(server.end(), 0)
+        fresh = self.serve(path)
+        self.assertEqual({fresh.ask("/")[1] for _ in range(20)}, {"1"})
+        done = self.fails("serve", "--reuse", "2", self.handler())
+        self.assertEqual(done.code, 1, done.stderr)
+        self.assertIn("Leave --reuse at 1", done.stderr)
+
     def test_a_signal_opens_the_log_file_again(self):
         log = os.path.join(self.folder, "log")
         server = self.serve("--log-file", log, self.handler())

@@ -272,6 +272,99 @@ TEST_F(HttpWasmTest, BuffersHaveAnEnd) {
     EXPECT_EQ(run().text(), "bad_response");
 }
 
+// ---- instances that serve several requests -----------------------------------------------------
+
+/// Counts its requests, says the count, and logs.
+const char* const count = R"(
+    (global.set $n (i64.add (global.get $n) (i64.const 1)))
+    (call $log (i32.const 0) (i32.const 32) (i32.const 5))
+    (call $say_number (global.get $n)))";
+
+class HttpWasmReuse : public HttpWasmTest {
+protected:
+    /// One more request to `handler`; the number it said, or how it failed.
+    std::string ask(const http::Handler& handler) {
+        MemoryExchange& exchange = request();
+        exchange.set_shelf(shelf_);
+        handler.handle(exchange);
+        if (exchange.body.size() != 8) return exchange.text();
+        EXPECT_THAT(exchange.log_lines, ElementsAre("value"));
+        return std::to_string(static_cast<int>(exchange.body[0]));
+    }
+    std::string ask_times(const http::Handler& handler, int times) {
+        std::string all;
+        for (int i = 0; i < times; i++)
+            all += ask(handler) + " ";
+        return all;
+    }
+    http::Shelf shelf_;
+};
+
+TEST_F(HttpWasmReuse, OnlyWhereItIsAskedForAndNoLonger) {
+    make(guest(count));
+    EXPECT_EQ(ask_times(*handler_, 3), "1 1 1 ");
+    EXPECT_TRUE(shelf_.is_empty());
+    options.reuse = 3;
+    make(guest(count));
+    EXPECT_EQ(ask_times(*handler_, 7), "1 2 3 1 2 3 1 ");
+    // Behind next as well.
+    shelf_.clear();
+    make(guest("(drop (call $enable_features (i32.const 2)))", "1", count));
+    EXPECT_EQ(ask_times(*handler_, 4), "1 2 3 1 ");
+    shelf_.clear();
+}
+
+TEST_F(HttpWasmReuse, EachHandlerHasItsOwn) {
+    options.reuse = 10;
+    const http::MadeHandler a = try_make(guest(count));
+    const http::MadeHandler b = try_make(guest(count));
+    EXPECT_EQ(ask(*a.handler), "1");
+    EXPECT_EQ(ask_times(*b.handler, 2), "1 2 ");
+    EXPECT_EQ(ask(*a.handler), "2");
+    shelf_.clear();
+    EXPECT_EQ(ask(*a.handler), "1");
+    shelf_.clear();
+}
+
+TEST_F(HttpWasmReuse, WhatHasFailedServesNoMore) {
+    options.reuse = 10;
+    make(guest(
+        std::string{count} + "(if (i64.eq (global.get $n) (i64.const 3)) (then unreachable))"));
+    EXPECT_EQ(ask_times(*handler_, 5), "1 2 trap 1 2 ");
+    shelf_.clear();
+}
+
+TEST_F(HttpWasmReuse, IdleInstancesMakeRoom) {
+    shard_.reset();
+    pool_ = engine::Pool::make(*engine_, {.slots_max = 1}).take();
+    shard_ = engine::Shard::make(*pool_).take();
+    options.reuse = 10;
+    const http::MadeHandler a = try_make(guest(count));
+    const http::MadeHandler b = try_make(guest(count));
+    EXPECT_EQ(ask(*a.handler), "1");
+    EXPECT_EQ(ask(*b.handler), "1");
+    EXPECT_EQ(ask_times(*a.handler, 2), "1 2 ");
+    shelf_.clear();
+}
+
+TEST_F(HttpWasmReuse, TheOldestGoesWhereTooManyWait) {
+    struct Counted : http::Shelf::Kept {
+        explicit Counted(int& of) : count{of} { ++count; }
+        ~Counted() override { --count; }
+        int& count;
+    };
+    int there = 0;
+    make(guest(""));
+    for (std::size_t i = 0; i < http::Shelf::kept_max + 5; i++)
+        shelf_.put(*handler_, std::make_unique<Counted>(there));
+    EXPECT_EQ(there, static_cast<int>(http::Shelf::kept_max));
+    const auto last = shelf_.take(*handler_);
+    EXPECT_TRUE(last);
+    shelf_.clear();
+    EXPECT_EQ(there, 1);
+    EXPECT_FALSE(shelf_.take(*handler_));
+}
+
 // ---- next --------------------------------------------------------------------------------------
 
 TEST_F(HttpWasmTest, WhatNextGets) {
@@ -620,8 +713,6 @@ TEST_F(HttpWasmTest, WhatCannotBeMade) {
     std::string unknown = guest("");
     unknown.insert(7, "(import \"http_handler\" \"get_time\" (func))");
     EXPECT_THAT(try_make(unknown).error, HasSubstr("http_handler.get_time"));
-    options.reuse = 2;
-    EXPECT_THAT(try_make(guest("")).error, HasSubstr("--reuse"));
 }
 
 }  // namespace

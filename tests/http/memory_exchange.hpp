@@ -14,6 +14,7 @@
 #include "base/os_thread.hpp"
 #include "engine/pool.hpp"
 #include "http/exchange.hpp"
+#include "http/shelf.hpp"
 
 namespace wrun::test {
 
@@ -57,6 +58,8 @@ public:
         is_first_there_ = true;
         add_body(std::move(body));
     }
+    /// Instead of one of its own.
+    void set_shelf(http::Shelf& shelf) { shelf_ = &shelf; }
     void set_limits(engine::CallLimits limits) { limits_ = limits; }
     void end_body_by(Transfer how) { body_end_ = how; }
     /// What writing answers after so many bytes.
@@ -100,6 +103,7 @@ public:
     const http::Request& request() const noexcept override { return request_; }
     const http::RouteMatch& route() const noexcept override { return route_; }
     engine::Shard& shard() noexcept override { return shard_; }
+    http::Shelf& shelf() noexcept override { return *shelf_; }
     engine::CallLimits limits() const noexcept override { return limits_; }
 
     Read read_body(std::span<u8> to) override {
@@ -185,6 +189,8 @@ private:
     [[nodiscard]] bool is_over() const noexcept { return is_finished || failure.has_value(); }
 
     engine::Shard& shard_;
+    http::Shelf own_shelf_;
+    http::Shelf* shelf_ = &own_shelf_;
     http::Request request_;
     http::RouteMatch route_;
     std::vector<Field> fields_;

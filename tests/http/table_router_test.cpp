@@ -19,6 +19,7 @@ public:
     [[nodiscard]] const http::Request& request() const noexcept override { return request_; }
     [[nodiscard]] const http::RouteMatch& route() const noexcept override { return match_; }
     [[nodiscard]] engine::Shard& shard() noexcept override { std::abort(); }
+    [[nodiscard]] http::Shelf& shelf() noexcept override { std::abort(); }
     [[nodiscard]] engine::CallLimits limits() const noexcept override { return {}; }
     [[nodiscard]] Read read_body(std::span<u8>) override { return {}; }
     [[nodiscard]] std::size_t readable_bytes() const noexcept override { return 0; }
