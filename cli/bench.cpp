@@ -265,8 +265,9 @@ int bench(const BenchOptions& options) {
     const Result<std::unique_ptr<engine::Engine>> engine = engine::Engine::make(engine_options);
     if (!engine.ok()) return fail("cannot start: " + describe(engine.error()));
     engine::Linker linker;
-    if (const Result<void> defined = wasi::define_preview1(linker); !defined.ok())
-        return fail(describe_failure(options.run.module, defined.error()));
+    Result<void> defined = wasi::define_preview1(linker);
+    if (defined.ok()) defined = wasi::define_unstable(linker);
+    if (!defined.ok()) return fail(describe_failure(options.run.module, defined.error()));
 
     Bench bench{options, *engine.value(), linker, streams};
     for (u32 repetition = 0; repetition < options.repeat; ++repetition)

@@ -66,17 +66,11 @@ std::string describe_import(const Module& module, const Import& import) {
 
 std::string describe_missing(const Module& module, const std::vector<const Import*>& missing) {
     std::string text = missing.size() == 1 ? "an import is missing:" : "imports are missing:";
-    bool preview0 = false;
     for (const Import* import : missing) {
         text += "\n  " + printable(module.text(import->module)) + '.' +
                 printable(module.text(import->field)) + "  " + describe_import(module, *import);
-        preview0 |= module.text(import->module) == "wasi_unstable";
     }
-    text += preview0
-                ? "\nwasi_unstable is the preview before preview 1: compile the program again with "
-                  "newer tools."
-                : "\nwrun provides wasi_snapshot_preview1.";
-    return text;
+    return text + "\nwrun provides wasi_snapshot_preview1 and wasi_unstable, the preview before.";
 }
 
 std::string describe_bytes(u64 bytes) {

@@ -104,6 +104,10 @@ int Run::operator()(std::array<int, 3> streams) {
     phases_.prepare_ns = watch_.lap();
 
     if (const std::optional<int> failed = loader_.load(*engine_)) return *failed;
+    if (wasi::imports_unstable(loader_.module()->decoded())) {
+        if (const Result<void> defined = wasi::define_unstable(linker); !defined.ok())
+            return fail(defined.error());
+    }
     static_cast<void>(watch_.lap());
     if (const engine::SnapshotFacts* const facts = loader_.module()->snapshot())
         granted.state->set_monotonic_from(facts->monotonic_ns);

@@ -220,6 +220,10 @@ int Snapshotting::operator()() {
         *engine.value(), options_.run.module, std::move(*bytes), options_.run.compile);
     if (!module.ok()) return cli::fail(describe_failure(options_.run.module, module.error()));
     module_ = std::move(module).take();
+    if (wasi::imports_unstable(module_->decoded())) {
+        if (const Result<void> defined = wasi::define_unstable(linker); !defined.ok())
+            return fail(describe(defined.error()));
+    }
     if (!choose_init() || !check_imports(linker)) return exit_code_;
 
     const std::optional<Frozen> first = freeze(linker, true);

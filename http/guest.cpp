@@ -137,6 +137,8 @@ Guest::Made Guest::make(
 
     engine::Linker linker;
     Result<void> defined = wasi::define_preview1(linker, &state_in_context);
+    if (defined.ok() && wasi::imports_unstable(decoded))
+        defined = wasi::define_unstable(linker, &state_in_context);
     if (defined.ok() && parts.define != nullptr) defined = parts.define(linker);
     if (!defined.ok()) return {nullptr, wrun::describe(defined.error()), {}};
     if (const auto missing = linker.missing(decoded); !missing.empty())

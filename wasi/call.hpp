@@ -19,6 +19,7 @@ namespace wrun::wasi {
 struct Call {
     State& state;
     engine::GuestMemory memory;
+    Preview preview = Preview::preview1;
 
     [[nodiscard]] Answer<void> check(u32 address, u64 bytes) const noexcept {
         return memory.contains(address, bytes) ? Errno::success : Errno::fault;

@@ -1,6 +1,7 @@
 // The flags and records of WASI preview 1, as numbers: bits of each flag set, offsets and sizes of
 // each record. A record is written by Record<size>::put<offset>, which checks the place at compile
-// time. All values are little-endian, as the host is.
+// time. All values are little-endian, as the host is. What wasi_unstable, the preview before, has
+// otherwise is said beside it; all else is the same there.
 #pragma once
 
 #include <array>
@@ -12,6 +13,9 @@
 namespace wrun::wasi {
 
 static_assert(std::endian::native == std::endian::little, "records are copied as they are");
+
+/// By the module whose functions a guest imports.
+enum class Preview : u8 { unstable, preview1 };
 
 using Rights = u64;
 
@@ -106,7 +110,7 @@ inline constexpr u32 all = 15;
 }  // namespace fstflags
 
 enum class Clock : u32 { realtime = 0, monotonic = 1, process_cputime = 2, thread_cputime = 3 };
-enum class Whence : u32 { set = 0, cur = 1, end = 2 };
+enum class Whence : u32 { set = 0, cur = 1, end = 2 };  // unstable: cur, end, set
 enum class EventType : u8 { clock = 0, fd_read = 1, fd_write = 2 };
 
 namespace eventflags {
@@ -122,10 +126,16 @@ inline constexpr u32 size = 8, buf = 0, buf_len = 4;
 namespace fdstat_record {
 inline constexpr u32 size = 24, filetype = 0, flags = 2, base = 8, inheriting = 16;
 }
-namespace filestat_record {
-inline constexpr u32 size = 64, dev = 0, ino = 8, filetype = 16, nlink = 24, bytes = 32, atim = 40,
-                     mtim = 48, ctim = 56;
-}
+struct filestat_record {
+    static constexpr u32 size = 64, dev = 0, ino = 8, filetype = 16, nlink = 24, bytes = 32,
+                         atim = 40, mtim = 48, ctim = 56;
+    using Count = u64;  // of links
+};
+struct unstable_filestat_record {
+    static constexpr u32 size = 56, dev = 0, ino = 8, filetype = 16, nlink = 20, bytes = 24,
+                         atim = 32, mtim = 40, ctim = 48;
+    using Count = u32;
+};
 namespace dirent_record {
 inline constexpr u32 size = 24, next = 0, ino = 8, namlen = 16, type = 20;
 }
@@ -133,10 +143,14 @@ namespace prestat_record {
 inline constexpr u32 size = 8, tag = 0, name_len = 4;
 inline constexpr u8 tag_dir = 0;
 }  // namespace prestat_record
-namespace subscription_record {
-inline constexpr u32 size = 48, userdata = 0, tag = 8, clock_id = 16, timeout = 24, precision = 32,
-                     clock_flags = 40, fd = 16;
-}
+struct subscription_record {
+    static constexpr u32 size = 48, userdata = 0, tag = 8, clock_id = 16, timeout = 24,
+                         precision = 32, clock_flags = 40, fd = 16;
+};
+struct unstable_subscription_record {  // the clock has a userdata of its own before its id
+    static constexpr u32 size = 56, userdata = 0, tag = 8, clock_id = 24, timeout = 32,
+                         precision = 40, clock_flags = 48, fd = 16;
+};
 namespace event_record {
 inline constexpr u32 size = 32, userdata = 0, error = 8, type = 10, nbytes = 16, flags = 24;
 }

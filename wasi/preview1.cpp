@@ -2,6 +2,7 @@
 // and results: the signature is deduced from the function and compared at compile time.
 #include "wasi/preview1.hpp"
 
+#include <algorithm>
 #include <string_view>
 #include <type_traits>
 
@@ -23,11 +24,11 @@ constexpr std::string_view name_of = "";
 #define WRUN_WASI(name, params, results, access) \
     template <>                                  \
     constexpr std::string_view name_of<& areas::name> = #name;
-#define WRUN_WASI_ABSENT(name, params, results, access)
+#define WRUN_WASI_NEW(name, params, results, access) WRUN_WASI(name, params, results, access)
 #define WRUN_WASI_OWN(name, params, results, access) WRUN_WASI(name, params, results, access)
 #include "wasi/functions.def"
 #undef WRUN_WASI
-#undef WRUN_WASI_ABSENT
+#undef WRUN_WASI_NEW
 #undef WRUN_WASI_OWN
 
 HostResult refuse(const Caller& caller, std::string_view function, Access kind) {
@@ -41,11 +42,12 @@ HostResult refuse(const Caller& caller, std::string_view function, Access kind) 
 }
 
 /// One area function: its signature in letters, and the callback that hands it its arguments.
-template <auto function, Access kind>
+template <auto function, Access kind, Preview preview = Preview::preview1>
 struct Bound;
 
-template <class Answered, class... Params, Answered (*function)(Call&, Params...), Access kind>
-struct Bound<function, kind> {
+template <class Answered, class... Params, Answered (*function)(Call&, Params...), Access kind,
+    Preview preview>
+struct Bound<function, kind, preview> {
     static constexpr bool exits = std::is_same_v<Answered, HostResult>;
 
     static constexpr bool fits(std::string_view params, std::string_view results) {
@@ -61,7 +63,7 @@ struct Bound<function, kind> {
             state->note_refusal(kind);
             return refuse(caller, name_of<function>, kind);
         }
-        Call context{*state, caller.memory()};
+        Call context{*state, caller.memory(), preview};
         return run(context, slots, std::index_sequence_for<Params...>{});
     }
 
@@ -71,6 +73,11 @@ private:
         Call& context, [[maybe_unused]] std::span<u64> slots, std::index_sequence<index...>) {
         if constexpr (exits) {
             return function(context, static_cast<Params>(slots[index])...);
+        } else if constexpr (std::is_same_v<Answered, areas::MayExit>) {
+            const areas::MayExit answer = function(context, static_cast<Params>(slots[index])...);
+            if (const auto* const exit = std::get_if<HostResult>(&answer)) return *exit;
+            slots[0] = to_underlying(std::get<Errno>(answer));
+            return HostResult::ok();
         } else {
             const Errno answer = function(context, static_cast<Params>(slots[index])...);
             slots[0] = to_underlying(answer);
@@ -78,11 +85,6 @@ private:
         }
     }
 };
-
-HostResult absent(Caller&, void*, std::span<u64> slots) {
-    slots[0] = to_underlying(Errno::nosys);
-    return HostResult::ok();
-}
 
 struct Row {
     std::string_view module;
@@ -95,28 +97,42 @@ struct Row {
 #define WRUN_WASI(name, params, results, access)                              \
     static_assert(Bound<&areas::name, Access::access>::fits(params, results), \
         "functions.def and areas.hpp disagree on " #name);
-#define WRUN_WASI_ABSENT(name, params, results, access)
+#define WRUN_WASI_NEW(name, params, results, access) WRUN_WASI(name, params, results, access)
 #define WRUN_WASI_OWN(name, params, results, access) WRUN_WASI(name, params, results, access)
 #include "wasi/functions.def"
 #undef WRUN_WASI
-#undef WRUN_WASI_ABSENT
+#undef WRUN_WASI_NEW
 #undef WRUN_WASI_OWN
 
 constexpr std::string_view preview1 = "wasi_snapshot_preview1";
+constexpr std::string_view unstable = "wasi_unstable";
 constexpr std::string_view own = "wrun";
 
 constexpr Row rows[] = {
 #define WRUN_WASI(name, params, results, access) \
     {preview1, #name, params, results, &Bound<&areas::name, Access::access>::call},
-#define WRUN_WASI_ABSENT(name, params, results, access) {preview1, #name, params, results, &absent},
+#define WRUN_WASI_NEW(name, params, results, access) WRUN_WASI(name, params, results, access)
 #define WRUN_WASI_OWN(name, params, results, access) \
     {own, #name, params, results, &Bound<&areas::name, Access::access>::call},
 #include "wasi/functions.def"
 #undef WRUN_WASI
-#undef WRUN_WASI_ABSENT
+#undef WRUN_WASI_NEW
 #undef WRUN_WASI_OWN
 };
 static_assert(std::size(rows) == 46 + 1);
+
+constexpr Row unstable_rows[] = {
+#define WRUN_WASI(name, params, results, access) \
+    {unstable, #name, params, results,           \
+        &Bound<&areas::name, Access::access, Preview::unstable>::call},
+#define WRUN_WASI_NEW(name, params, results, access)
+#define WRUN_WASI_OWN(name, params, results, access)
+#include "wasi/functions.def"
+#undef WRUN_WASI
+#undef WRUN_WASI_NEW
+#undef WRUN_WASI_OWN
+};
+static_assert(std::size(unstable_rows) == 45);
 
 std::vector<ValType> types_of(std::string_view letters) {
     std::vector<ValType> types;
@@ -126,6 +142,15 @@ std::vector<ValType> types_of(std::string_view letters) {
     return types;
 }
 
+[[nodiscard]] Result<void> define(
+    engine::Linker& linker, std::span<const Row> all, FindState find) {
+    for (const Row& row : all)
+        WRUN_TRY(linker.define_function(row.module, row.name,
+            {types_of(row.params), types_of(row.results)}, row.callback,
+            reinterpret_cast<void*>(find)));
+    return {};
+}
+
 }  // namespace
 
 State* state_in_host_data(engine::Store& store) noexcept {
@@ -133,11 +158,16 @@ State* state_in_host_data(engine::Store& store) noexcept {
 }
 
 Result<void> define_preview1(engine::Linker& linker, FindState find) {
-    for (const Row& row : rows)
-        WRUN_TRY(linker.define_function(row.module, row.name,
-            {types_of(row.params), types_of(row.results)}, row.callback,
-            reinterpret_cast<void*>(find)));
-    return {};
+    return define(linker, rows, find);
+}
+
+Result<void> define_unstable(engine::Linker& linker, FindState find) {
+    return define(linker, unstable_rows, find);
+}
+
+bool imports_unstable(const Module& module) noexcept {
+    return std::any_of(module.imports.begin(), module.imports.end(),
+        [&module](const Import& import) { return module.text(import.module) == unstable; });
 }
 
 }  // namespace wrun::wasi

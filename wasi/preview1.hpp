@@ -1,7 +1,6 @@
-// WASI preview 1 as imports: the thin shim between Linker and the areas. All 46 functions link;
-// those that are not there yet answer `nosys` (wasi/functions.def says which). A call finds its
-// State through the calling store, so one Linker serves any number of stores, each with a state of
-// its own, which must outlive it.
+// WASI preview 1 as imports: the thin shim between Linker and the areas, all 46 functions; and the
+// preview before. A call finds its State through the calling store, so one Linker serves any number
+// of stores, each with a state of its own, which must outlive it.
 #pragma once
 
 #include "engine/engine.hpp"
@@ -20,5 +19,11 @@ using FindState = State* (*)(engine::Store& store);
 /// always the same to this one, and answers an errno. An instance that starts from a frozen one
 /// cannot know by its memory that it is another one.
 Result<void> define_preview1(engine::Linker& linker, FindState find = &state_in_host_data);
+
+/// Defines the module wasi_unstable, which compilers meant until 2019: the same functions but
+/// sock_accept, over the same state, with the records and numbers of that time. Apart, because few
+/// modules import it and definitions are a part of every start.
+Result<void> define_unstable(engine::Linker& linker, FindState find = &state_in_host_data);
+[[nodiscard]] bool imports_unstable(const Module& module) noexcept;
 
 }  // namespace wrun::wasi

@@ -1,21 +1,39 @@
 // See stat.hpp.
 #include "wasi/stat.hpp"
 
+#include <algorithm>
+#include <limits>
+
 #include "wasi/times.hpp"
 
 namespace wrun::wasi {
 
-Record<filestat_record::size> filestat(const struct stat& status, int descriptor) noexcept {
-    Record<filestat_record::size> record;
-    record.put<filestat_record::dev>(u64{status.st_dev})
-        .put<filestat_record::ino>(u64{status.st_ino})
-        .put<filestat_record::filetype>(filetype_of(status, descriptor))
-        .put<filestat_record::nlink>(u64{status.st_nlink})
-        .put<filestat_record::bytes>(static_cast<u64>(status.st_size))
-        .put<filestat_record::atim>(nanoseconds(status.st_atim))
-        .put<filestat_record::mtim>(nanoseconds(status.st_mtim))
-        .put<filestat_record::ctim>(nanoseconds(status.st_ctim));
+namespace {
+
+template <class Of>
+[[nodiscard]] Record<Of::size> filestat(const struct stat& status, Filetype type) noexcept {
+    using Count = typename Of::Count;
+    const u64 links = std::min<u64>(status.st_nlink, std::numeric_limits<Count>::max());
+    Record<Of::size> record;
+    record.template put<Of::dev>(u64{status.st_dev})
+        .template put<Of::ino>(u64{status.st_ino})
+        .template put<Of::filetype>(type)
+        .template put<Of::nlink>(static_cast<Count>(links))
+        .template put<Of::bytes>(static_cast<u64>(status.st_size))
+        .template put<Of::atim>(nanoseconds(status.st_atim))
+        .template put<Of::mtim>(nanoseconds(status.st_mtim))
+        .template put<Of::ctim>(nanoseconds(status.st_ctim));
     return record;
+}
+
+}  // namespace
+
+Errno store_filestat(
+    const Call& call, u32 address, const struct stat& status, int descriptor) noexcept {
+    const Filetype type = filetype_of(status, descriptor);
+    if (call.preview == Preview::unstable)
+        return call.store(address, filestat<unstable_filestat_record>(status, type));
+    return call.store(address, filestat<filestat_record>(status, type));
 }
 
 Record<fdstat_record::size> fdstat(const Descriptor& descriptor) noexcept {

@@ -4,14 +4,14 @@
 
 #include <sys/stat.h>
 
-#include "wasi/descriptors.hpp"
-#include "wasi/layout.hpp"
+#include "wasi/call.hpp"
 
 namespace wrun::wasi {
 
-/// `descriptor` when the file is open, so that a socket's kind can be told.
-[[nodiscard]] Record<filestat_record::size> filestat(
-    const struct stat& status, int descriptor = -1) noexcept;
+/// Into guest memory, as the call's preview has it. `descriptor` when the file is open, so that a
+/// socket's kind can be told.
+[[nodiscard]] Errno store_filestat(
+    const Call& call, u32 address, const struct stat& status, int descriptor = -1) noexcept;
 [[nodiscard]] Record<fdstat_record::size> fdstat(const Descriptor& descriptor) noexcept;
 
 }  // namespace wrun::wasi

@@ -85,8 +85,10 @@ public:
     }
 
     [[nodiscard]] Call call() {
-        return {*state_, engine::GuestMemory{memory_.data(), memory_.size()}};
+        return {*state_, engine::GuestMemory{memory_.data(), memory_.size()}, preview};
     }
+    /// Whose functions it imports.
+    Preview preview = Preview::preview1;
     template <class Function, class... Args>
     auto operator()(Function function, Args... args) {
         Call context = call();

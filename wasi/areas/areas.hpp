@@ -4,6 +4,8 @@
 // choices.
 #pragma once
 
+#include <variant>
+
 #include "wasi/call.hpp"
 
 namespace wrun::wasi::areas {
@@ -85,6 +87,11 @@ Errno poll_oneoff(Call& call, u32 subscriptions, u32 events, u32 count, u32 even
 // ---- proc.cpp
 // ------------------------------------------------------------------------------------------
 engine::HostResult proc_exit(Call& call, u32 status);
+/// A guest has no handlers: what a signal does to a process without, it does to the guest, which
+/// then exits with the status that shells show of such a process (128 and the signal's number).
+/// What would stop it is `notsup`.
+using MayExit = std::variant<Errno, engine::HostResult>;
+MayExit proc_raise(Call& call, u32 signal);
 Errno sched_yield(Call& call);
 
 // ---- random.cpp

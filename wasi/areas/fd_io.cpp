@@ -58,6 +58,18 @@ Answer<Descriptor*> seekable(Call& call, u32 fd, Rights needed) {
     return call.state.descriptors().get(fd, needed);
 }
 
+Errno seek(Call& call, u32 fd, u64 offset, int host_whence, u32 position) {
+    // Asking where one is takes the lesser right.
+    const bool asks = host_whence == SEEK_CUR && offset == 0;
+    const Descriptor* descriptor = WRUN_TRY(seekable(call, fd, 0));
+    const Rights enough = asks ? rights::fd_seek | rights::fd_tell : rights::fd_seek;
+    if ((descriptor->rights_base & enough) == 0) return Errno::notcapable;
+    WRUN_TRY(call.check(position, 8));
+    const off_t at = ::lseek(descriptor->number(), static_cast<i64>(offset), host_whence);
+    if (at < 0) return last_errno();
+    return call.store(position, static_cast<u64>(at));
+}
+
 }  // namespace
 
 Errno fd_read(Call& call, u32 fd, u32 buffers, u32 count, u32 transferred) {
@@ -107,26 +119,15 @@ Errno fd_pwrite(Call& call, u32 fd, u32 buffers, u32 count, u64 offset, u32 tran
 }
 
 Errno fd_seek(Call& call, u32 fd, u64 offset, u32 whence, u32 position) {
-    int host_whence = SEEK_SET;
-    switch (static_cast<Whence>(whence)) {
-        case Whence::set: break;
-        case Whence::cur: host_whence = SEEK_CUR; break;
-        case Whence::end: host_whence = SEEK_END; break;
-        default: return Errno::inval;
-    }
-    // Asking where one is takes the lesser right.
-    const bool asks = host_whence == SEEK_CUR && offset == 0;
-    const Descriptor* descriptor = WRUN_TRY(seekable(call, fd, 0));
-    const Rights enough = asks ? rights::fd_seek | rights::fd_tell : rights::fd_seek;
-    if ((descriptor->rights_base & enough) == 0) return Errno::notcapable;
-    WRUN_TRY(call.check(position, 8));
-    const off_t at = ::lseek(descriptor->number(), static_cast<i64>(offset), host_whence);
-    if (at < 0) return last_errno();
-    return call.store(position, static_cast<u64>(at));
+    constexpr int host[] = {SEEK_SET, SEEK_CUR, SEEK_END};
+    constexpr int host_of_unstable[] = {SEEK_CUR, SEEK_END, SEEK_SET};
+    if (whence >= std::size(host)) return Errno::inval;
+    const bool is_unstable = call.preview == Preview::unstable;
+    return seek(call, fd, offset, (is_unstable ? host_of_unstable : host)[whence], position);
 }
 
 Errno fd_tell(Call& call, u32 fd, u32 position) {
-    return fd_seek(call, fd, 0, to_underlying(Whence::cur), position);
+    return seek(call, fd, 0, SEEK_CUR, position);
 }
 
 Errno fd_sync(Call& call, u32 fd) {

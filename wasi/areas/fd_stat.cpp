@@ -73,7 +73,7 @@ Errno fd_filestat_get(Call& call, u32 fd, u32 record) {
     struct stat status {};  // of a stream there is nothing to say
     if (descriptor->stream == nullptr && ::fstat(descriptor->number(), &status) != 0)
         return last_errno();
-    return call.store(record, filestat(status, descriptor->number()));
+    return store_filestat(call, record, status, descriptor->number());
 }
 
 Errno fd_filestat_set_size(Call& call, u32 fd, u64 size) {

@@ -46,7 +46,7 @@ Errno path_filestat_get(Call& call, u32 fd, u32 lookup, u32 path, u32 path_lengt
     const os::File file = WRUN_TRY(identify(call, *directory, path, path_length, follow));
     struct stat status {};
     if (::fstat(file.number(), &status) != 0) return last_errno();
-    return call.store(record, filestat(status));
+    return store_filestat(call, record, status);
 }
 
 Errno path_filestat_set_times(

@@ -45,10 +45,11 @@ T field(const u8* record, u32 offset) noexcept {
     return value;
 }
 
+template <class Layout>
 Answer<void> read_clock(const State& state, Subscription& subscription, const u8* record) {
-    const auto flags = field<u16>(record, subscription_record::clock_flags);
-    auto timeout = field<u64>(record, subscription_record::timeout);
-    const auto clock = field<u32>(record, subscription_record::clock_id);
+    const auto flags = field<u16>(record, Layout::clock_flags);
+    auto timeout = field<u64>(record, Layout::timeout);
+    const auto clock = field<u32>(record, Layout::clock_id);
     if (clock > to_underlying(Clock::monotonic)) {
         // The CPU clocks stand still while we wait.
         subscription.error =
@@ -66,8 +67,7 @@ Answer<void> read_clock(const State& state, Subscription& subscription, const u8
     return {};
 }
 
-void read_descriptor(Call& call, Waits& waits, Subscription& subscription, const u8* record) {
-    const auto fd = field<u32>(record, subscription_record::fd);
+void read_descriptor(Call& call, Waits& waits, Subscription& subscription, u32 fd) {
     Answer<Descriptor*> found = call.state.descriptors().get(fd, rights::poll_fd_readwrite);
     if (!found.ok()) {
         subscription.error = found.error();
@@ -82,17 +82,33 @@ void read_descriptor(Call& call, Waits& waits, Subscription& subscription, const
     waits.descriptors.push_back({number, events, 0});
 }
 
+template <class Layout>
 Answer<void> read_subscription(Call& call, Waits& waits, const u8* record) {
     Subscription subscription;
-    subscription.userdata = field<u64>(record, subscription_record::userdata);
-    subscription.type = static_cast<EventType>(field<u8>(record, subscription_record::tag));
+    subscription.userdata = field<u64>(record, Layout::userdata);
+    subscription.type = static_cast<EventType>(field<u8>(record, Layout::tag));
     switch (subscription.type) {
-        case EventType::clock: WRUN_TRY(read_clock(call.state, subscription, record)); break;
+        case EventType::clock:
+            WRUN_TRY(read_clock<Layout>(call.state, subscription, record));
+            break;
         case EventType::fd_read:
-        case EventType::fd_write: read_descriptor(call, waits, subscription, record); break;
+        case EventType::fd_write:
+            read_descriptor(call, waits, subscription, field<u32>(record, Layout::fd));
+            break;
         default: return Errno::inval;
     }
     waits.subscriptions.push_back(subscription);
+    return {};
+}
+
+template <class Layout>
+Answer<void> read_subscriptions(Call& call, Waits& waits, u32 address, u32 count) {
+    const auto records = call.memory.view(address, u64{count} * Layout::size);
+    if (!records) return Errno::fault;
+    waits.subscriptions.reserve(count);
+    for (u32 index = 0; index < count; ++index)
+        WRUN_TRY(read_subscription<Layout>(
+            call, waits, records->data() + std::size_t{index} * Layout::size));
     return {};
 }
 
@@ -164,16 +180,16 @@ bool happened(const Waits& waits, const Subscription& one, Event& event) {
 
 Errno poll_oneoff(Call& call, u32 subscriptions, u32 events, u32 count, u32 event_count) {
     if (count == 0 || count > subscriptions_max) return Errno::inval;
-    const auto records = call.memory.view(subscriptions, u64{count} * subscription_record::size);
-    if (!records) return Errno::fault;
     WRUN_TRY(call.check(events, u64{count} * event_record::size));
     WRUN_TRY(call.check(event_count, 4));
 
     Waits waits;
-    waits.subscriptions.reserve(count);
-    for (u32 index = 0; index < count; ++index)
-        WRUN_TRY(read_subscription(
-            call, waits, records->data() + u64{index} * subscription_record::size));
+    if (call.preview == Preview::unstable) {
+        WRUN_TRY(
+            read_subscriptions<unstable_subscription_record>(call, waits, subscriptions, count));
+    } else {
+        WRUN_TRY(read_subscriptions<subscription_record>(call, waits, subscriptions, count));
+    }
 
     u32 written = 0;
     while (written == 0) {
