@@ -178,7 +178,8 @@ bool Upstream::Attempt::take_body() {
         return false;
     }
     const std::string_view bytes{reinterpret_cast<const char*>(piece_.data()), read.bytes};
-    is_body_over_ = bytes.empty();
+    // A length is over with its last byte: an answer may follow it at once.
+    is_body_over_ = bytes.empty() || (!is_chunked_ && exchange_.is_body_read());
     if (!is_chunked_) {
         output_.append(bytes);
         return true;
