@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <functional>
 #include <map>
 #include <string>
@@ -32,6 +33,15 @@ inline constexpr u64 ms = 1'000'000;
     return count;
 }
 
+[[nodiscard]] inline std::size_t resident_bytes() {
+    long pages = 0;
+    if (std::FILE* const file = std::fopen("/proc/self/statm", "r")) {
+        EXPECT_EQ(std::fscanf(file, "%*d %ld", &pages), 1);
+        std::fclose(file);
+    }
+    return static_cast<std::size_t>(pages) * 4096;
+}
+
 class Client {
 public:
     explicit Client(u16 port) : socket_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
@@ -41,6 +51,8 @@ public:
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         if (::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) close();
     }
+    /// The other end of a connection: one that a listening socket has given, or none.
+    [[nodiscard]] static Client of(int socket) { return Client{Socket{socket}}; }
     Client(Client&& other) noexcept : socket_{std::exchange(other.socket_, -1)} {}
     Client& operator=(Client&& other) noexcept {
         std::swap(socket_, other.socket_);
@@ -116,6 +128,11 @@ public:
     }
 
 private:
+    struct Socket {
+        int number;
+    };
+    explicit Client(Socket socket) : socket_{socket.number} {}
+
     int socket_;
     mutable int error_ = 0;
 };

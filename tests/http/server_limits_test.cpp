@@ -16,15 +16,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
 
-[[nodiscard]] std::size_t resident_bytes() {
-    long pages = 0;
-    if (FILE* const file = std::fopen("/proc/self/statm", "r")) {
-        EXPECT_EQ(std::fscanf(file, "%*d %ld", &pages), 1);
-        std::fclose(file);
-    }
-    return static_cast<std::size_t>(pages) * 4096;
-}
-
 class ServerLimits : public ServerTest {};
 
 TEST_F(ServerLimits, SlowHeadsAndBodiesAndIdleConnectionsAreClosedAtTheirTime) {

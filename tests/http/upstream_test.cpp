@@ -2,8 +2,11 @@
 #include "http/upstream.hpp"
 
 #include <gmock/gmock.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/time.h>
 
+#include <random>
 #include <thread>
 
 #include "http/response_parser.hpp"
@@ -92,6 +95,43 @@ private:
     std::thread thread_;
 };
 
+/// A server that a test plays itself, one step after another.
+class Listener {
+public:
+    explicit Listener(int family = AF_INET)
+        : socket_{::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+        sockaddr_in v4{};
+        v4.sin_family = AF_INET;
+        v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        sockaddr_in6 v6{};
+        v6.sin6_family = AF_INET6;
+        v6.sin6_addr = in6addr_loopback;
+        const bool is_v4 = family == AF_INET;
+        auto* const address = is_v4 ? reinterpret_cast<sockaddr*>(&v4)  //
+                                    : reinterpret_cast<sockaddr*>(&v6);
+        socklen_t size = is_v4 ? sizeof v4 : sizeof v6;
+        if (::bind(socket_, address, size) != 0 || ::listen(socket_, 100) != 0) return;
+        ::getsockname(socket_, address, &size);
+        port = ntohs(is_v4 ? v4.sin_port : v6.sin6_port);
+    }
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
+    ~Listener() { ::close(socket_); }
+
+    /// Waits for it; not connected when none comes.
+    [[nodiscard]] Client accept() const {
+        return Client::of(is_asked(5000) ? ::accept(socket_, nullptr, nullptr) : -1);
+    }
+    [[nodiscard]] bool is_asked(int timeout_ms = 0) const {
+        pollfd one{socket_, POLLIN, 0};
+        return ::poll(&one, 1, timeout_ms) == 1;
+    }
+    u16 port = 0;  // 0: this machine has no such addresses
+
+private:
+    int socket_;
+};
+
 std::string ok(std::string_view body, std::string_view fields = {}) {
     return "HTTP/1.1 200 OK\r\n" + std::string{fields} +
            "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string{body};
@@ -110,14 +150,29 @@ std::string body_of(std::string_view answer) {
 class UpstreamTest : public ServerTest {
 protected:
     void pass_on(u16 port, std::string_view prefix = "", u64 timeout_ns = 5000 * ms) {
-        auto made =
-            Upstream::make("http://127.0.0.1:" + std::to_string(port) + std::string{prefix});
+        pass_on_to("127.0.0.1:" + std::to_string(port) + std::string{prefix}, timeout_ns);
+    }
+    void pass_on_to(const std::string& where, u64 timeout_ns = 5000 * ms) {
+        auto made = Upstream::make("http://" + where);
         ASSERT_TRUE(made.handler) << made.error;
         ServerOptions options;
         options.timeout_ns = timeout_ns;
         start(
             {{"/up", [handler = made.handler](Exchange& exchange) { handler->handle(exchange); }}},
             options);
+    }
+    /// Sends a request to be passed on, and says a short answer on that connection, or a new one.
+    void ask_over(const Client& client, std::string_view request, const Listener& upstream,
+        Client& connection, std::string_view body) const {
+        client.send(request);
+        if (!connection.is_connected()) connection = upstream.accept();
+        const std::string_view target = request.substr(0, request.find("HTTP"));
+        EXPECT_THAT(
+            connection.receive_until(request.substr(request.find("\r\n\r\n"))), StartsWith(target));
+        connection.send(ok(body));
+        const std::string text = client.receive_until("\r\n\r\n" + std::string{body});
+        EXPECT_THAT(text, StartsWith("HTTP/1.1 200 OK\r\n")) << target;
+        EXPECT_THAT(text, EndsWith("\r\n\r\n" + std::string{body})) << target;
     }
     /// The whole answer to one request while the backend says this.
     [[nodiscard]] std::string ask_one(
@@ -281,6 +336,197 @@ TEST_F(UpstreamTest, AsksAgainWhereAKeptConnectionHasEnded) {
     backend.join();
     ASSERT_EQ(backend.heard.size(), 3u);
     EXPECT_EQ(backend.heard[1], backend.heard[2]);
+}
+
+TEST_F(UpstreamTest, ASafeRequestIsSentAgainWhenItsKeptConnectionIsClosed) {
+    for (const char* const method : {"GET", "HEAD", "OPTIONS"}) {
+        for (const char* const how : {"before", "when it was asked", "reset"}) {
+            SCOPED_TRACE(std::string{method} + ", " + how);
+            const Listener upstream;
+            pass_on(upstream.port);
+            Client first = Client::of(-1);
+            ask_over(connect(), get("/up?first"), upstream, first, "a");
+            if (how == std::string_view{"before"}) first.close();
+            const std::string request =
+                std::string{method} + " /up?second HTTP/1.1\r\nHost: h\r\nX-A: b\r\n\r\n";
+            const Client client = connect();
+            client.send(request);
+            std::string said;
+            if (first.is_connected()) {
+                said = first.receive_until("\r\n\r\n");
+                EXPECT_THAT(said, HasSubstr("/up?second"));
+                how == std::string_view{"reset"} ? first.reset() : first.close();
+            }
+            const Client second = upstream.accept();
+            const std::string again = second.receive_until("\r\n\r\n");
+            EXPECT_THAT(again, StartsWith(std::string{method} + " /up?second"));
+            EXPECT_THAT(again, HasSubstr("X-A: b\r\n"));
+            if (!said.empty()) {
+                EXPECT_EQ(again, said);
+            }
+            second.send("HTTP/1.1 200 OK\r\nX-C: d\r\nContent-Length: 0\r\n\r\n");
+            EXPECT_THAT(client.receive_until("\r\n\r\n"), HasSubstr("X-C: d\r\n"));
+            server_.reset();
+        }
+    }
+}
+
+TEST_F(UpstreamTest, WhatAKeptConnectionSaysUnaskedIsNobodysAnswer) {
+    const Listener upstream;
+    pass_on(upstream.port);
+    Client first = Client::of(-1), second = Client::of(-1);
+    ask_over(connect(), get("/up?first"), upstream, first, "a");
+    first.send("HTTP/1.1 408 Request Timeout\r\nContent-Length: 4\r\n\r\nevil");
+    // Until the other side has it.
+    ASSERT_TRUE(soon([&] {
+        int unsent = 0;
+        return ::ioctl(first.socket(), SIOCOUTQ, &unsent) == 0 && unsent == 0;
+    }));
+    ask_over(connect(), get("/up?second"), upstream, second, "b");
+    EXPECT_TRUE(first.is_closed_within(5000));
+}
+
+TEST_F(UpstreamTest, ARequestIsSentAgainOnlyWhileNothingWasAnswered) {
+    const Listener upstream;
+    pass_on(upstream.port);
+    Client first = Client::of(-1), second = Client::of(-1);
+    ask_over(connect(), get("/up?first"), upstream, first, "a");
+    const Client client = connect();
+    client.send(get("/up?second"));
+    EXPECT_THAT(first.receive_until("\r\n\r\n"), HasSubstr("/up?second"));
+    first.send("HTTP/1.1 200 O");
+    first.close();
+    EXPECT_THAT(client.receive(), StartsWith("HTTP/1.1 502 "));
+    // A new connection that breaks is not tried again either.
+    const Client other = connect();
+    other.send(get("/up?third"));
+    EXPECT_THAT(upstream.accept().receive_until("\r\n\r\n"), HasSubstr("/up?third"));
+    EXPECT_THAT(other.receive(), StartsWith("HTTP/1.1 502 "));
+    EXPECT_FALSE(upstream.is_asked());
+    ask_over(connect(), get("/up?fourth"), upstream, second, "b");
+}
+
+TEST_F(UpstreamTest, OnlyASafeRequestGoesOverAKeptConnection) {
+    const std::string length = " /up HTTP/1.1\r\nHost: h\r\nContent-Length: ";
+    for (const std::string& request :
+        {"POST" + length + "0\r\n\r\n", "POST" + length + "1\r\n\r\nx",
+            "PUT" + length + "1\r\n\r\nx", "PATCH" + length + "1\r\n\r\nx",
+            "DELETE" + length + "0\r\n\r\n", "GET" + length + "1\r\n\r\nx"}) {
+        SCOPED_TRACE(request);
+        const Listener upstream;
+        pass_on(upstream.port);
+        Client first = Client::of(-1), second = Client::of(-1);
+        ask_over(connect(), get("/up?first"), upstream, first, "a");
+        ask_over(connect(), request, upstream, second, "b");
+        // Nor is it sent again when its connection closes: who knows what it has done.
+        const Client client = connect();
+        client.send(request);
+        EXPECT_THAT(upstream.accept().receive_until(request.substr(request.find("\r\n\r\n"))),
+            HasSubstr(" /up "));
+        EXPECT_THAT(client.receive(), StartsWith("HTTP/1.1 502 "));
+        EXPECT_FALSE(upstream.is_asked());
+        // What it came over is kept all the same, and is the newest.
+        ask_over(connect(), get("/up?second"), upstream, second, "c");
+        EXPECT_FALSE(upstream.is_asked());
+        server_.reset();
+    }
+}
+
+TEST_F(UpstreamTest, SoManyConnectionsAreKeptAndNoMore) {
+    constexpr std::size_t more = 8, all = Upstream::kept_max + more;
+    const Listener upstream;
+    pass_on(upstream.port);
+    std::vector<Client> clients, connections;
+    for (std::size_t i = 0; i < all; i++) {
+        clients.push_back(connect());
+        clients.back().send(get("/up"));
+        connections.push_back(upstream.accept());
+        EXPECT_THAT(connections.back().receive_until("\r\n\r\n"), StartsWith("GET /up "));
+    }
+    // All are busy at once; those that become free first give way to the others.
+    for (std::size_t i = 0; i < all; i++) {
+        connections[i].send(ok("a"));
+        EXPECT_THAT(clients[i].receive_until("\r\n\r\na"), EndsWith("\r\n\r\na")) << i;
+    }
+    for (std::size_t i = 0; i < more; i++)
+        EXPECT_TRUE(connections[i].is_closed_within(5000)) << i;
+    for (std::size_t i = all; i-- > more;) {
+        clients[i].send(get("/up"));
+        EXPECT_THAT(connections[i].receive_until("\r\n\r\n"), StartsWith("GET /up ")) << i;
+    }
+    EXPECT_FALSE(upstream.is_asked());
+    Client last = Client::of(-1);
+    ask_over(connect(), get("/up"), upstream, last, "b");
+}
+
+TEST_F(UpstreamTest, AClientThatReadsSlowlyHoldsTheUpstreamUpAndNoMemory) {
+    constexpr std::size_t total = std::size_t{64} << 20, some = std::size_t{8} << 20;
+    constexpr std::size_t period = 65'521;  // a prime: no buffer's size divides it
+    std::string text(period, '\0');
+    std::minstd_rand random{1};
+    for (char& byte : text)
+        byte = static_cast<char>(random());
+    text += text;
+    const Listener upstream;
+    pass_on(upstream.port, "", 120'000 * ms);
+    const Client client = connect();
+    client.send(get("/up"));
+    const Client connection = upstream.accept();
+    (void)connection.receive_until("\r\n\r\n");
+    const std::size_t before = resident_bytes();
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(total) + "\r\n\r\n");
+    std::size_t sent = 0, received = 0;
+    const auto send_what_fits = [&] {
+        while (sent < total) {
+            const std::size_t bytes = std::min(period, total - sent);
+            const ssize_t count = ::send(
+                connection.socket(), &text[sent % period], bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+            if (count <= 0) return;
+            sent += static_cast<std::size_t>(count);
+        }
+    };
+    // Until nothing is taken any more: then it is in what the system keeps for four sockets.
+    pollfd out{connection.socket(), POLLOUT, 0};
+    do
+        send_what_fits();
+    while (sent < total && ::poll(&out, 1, 200) == 1);
+    EXPECT_LT(sent, total / 2);
+    EXPECT_LT(resident_bytes(), before + some);
+
+    ResponseParser parser{false};
+    std::vector<u8> piece(60'000), body;
+    while (parser.state() != ResponseParser::State::done) {
+        send_what_fits();
+        pollfd both[] = {{client.socket(), POLLIN, 0}, {connection.socket(), POLLOUT, 0}};
+        if (sent == total) both[1].fd = -1;
+        ASSERT_GT(::poll(both, 2, 30'000), 0) << received;
+        if (both[0].revents == 0) continue;
+        const ssize_t count = ::recv(client.socket(), piece.data(), piece.size(), 0);
+        ASSERT_GT(count, 0) << received;
+        body.clear();
+        const std::span<const u8> bytes{piece.data(), static_cast<std::size_t>(count)};
+        ASSERT_EQ(parser.feed(bytes, body), bytes.size());
+        const std::string_view got{reinterpret_cast<const char*>(body.data()), body.size()};
+        ASSERT_TRUE(std::string_view{text}.substr(received % period).starts_with(got)) << received;
+        received += got.size();
+        ASSERT_LT(resident_bytes(), before + some) << received;
+    }
+    EXPECT_EQ(received, total);
+}
+
+TEST_F(UpstreamTest, SpeaksIpv6) {
+    const Listener upstream{AF_INET6};
+    if (upstream.port == 0) GTEST_SKIP() << "no IPv6 here: [::1] cannot be listened at";
+    const std::string where = "[::1]:" + std::to_string(upstream.port);
+    pass_on_to(where + "/prefix");
+    Client connection = Client::of(-1);
+    const Client client = connect();
+    client.send(get("/up"));
+    connection = upstream.accept();
+    const std::string text = connection.receive_until("\r\n\r\n");
+    EXPECT_THAT(text, StartsWith("GET /prefix/up HTTP/1.1\r\nhost: " + where + "\r\n"));
+    connection.send(ok("six"));
+    EXPECT_THAT(client.receive_until("six"), EndsWith("\r\n\r\nsix"));
 }
 
 TEST_F(UpstreamTest, StreamsBodies) {
