@@ -261,6 +261,45 @@ TEST_F(HttpWasmTest, ABodyCanBeReadAgainAfterNext) {
     EXPECT_EQ(backend->body, "abcdefghij");
 }
 
+TEST_F(HttpWasmTest, WhatTheGuestSaysBeforeNextStandsBeforeNextsBody) {
+    const std::string before =
+        "(call $set_status_code (i32.const 404))"
+        "(call $set_header_value (i32.const 1) (i32.const 16) (i32.const 6) (i32.const 32) "
+        "(i32.const 5))"
+        "(call $write_body (i32.const 1) (i32.const 32) (i32.const 5))"
+        "(call $write_body (i32.const 1) (i32.const 48) (i32.const 3))";
+    const std::string buffer = "(drop (call $enable_features (i32.const 2)))";
+    const std::string read =
+        "(global.set $n (call $read_body (i32.const 1) (i32.const 1024) (i32.const 100)))";
+    const struct {
+        const char* name;
+        int fails_at;
+        std::string on_request, on_response, text;
+    } rows[] = {
+        {"passed on", -1, "", "", "203 valuePUTnext"},
+        {"buffered", -1, buffer, "", "203 valuePUTnext"},
+        {"read and said again", -1, buffer, read + "(call $say (i32.wrap_i64 (global.get $n)))",
+            "203 valuePUTnext"},
+        {"replaced behind next", -1, buffer, "(call $say (i32.const 0))", "203 "},
+        {"next fails at once", 0, "", "", "limit"},
+        {"next fails at once, buffered", 0, buffer, "", "limit"},
+        {"next fails midway", 1, "", "", "203 valuePUTnext… internal"},
+        {"next fails midway, buffered", 1, buffer, "", "internal"},
+    };
+    for (const auto& row : rows) {
+        backend->fails_at = row.fails_at;
+        make(guest(row.on_request + before, "1", row.on_response));
+        MemoryExchange& exchange = request();
+        exchange.set_body("abcdefghij");
+        EXPECT_EQ(run(exchange).text(), row.text) << row.name;
+        EXPECT_EQ(backend->body, "abcdefghij") << row.name << ": the request's is another";
+        EXPECT_EQ(exchange.field("content-length"), "") << row.name << ": it was next's alone";
+        if (exchange.status == 0) continue;
+        EXPECT_EQ(exchange.field("x-name"), "value") << row.name;
+        EXPECT_EQ(exchange.field("x-two"), "1 | 2") << row.name;
+    }
+}
+
 TEST_F(HttpWasmTest, BuffersHaveAnEnd) {
     options.buffered_bytes_max = 8;
     make(guest("(call $say (i32.const 5)) (call $say (i32.const 5))"));
@@ -270,6 +309,15 @@ TEST_F(HttpWasmTest, BuffersHaveAnEnd) {
     options.buffered_bytes_max = 3;
     make(guest("(drop (call $enable_features (i32.const 2)))", "1"));
     EXPECT_EQ(run().text(), "bad_response");
+    // The guest's own and next's have it together, unless they are passed on.
+    for (const auto& [bytes_max, text] : {std::pair{9, "203 valuenext"}, {8, "bad_response"}}) {
+        options.buffered_bytes_max = static_cast<u32>(bytes_max);
+        const std::string own = "(call $write_body (i32.const 1) (i32.const 32) (i32.const 5))";
+        make(guest("(drop (call $enable_features (i32.const 2)))" + own, "1"));
+        EXPECT_EQ(run().text(), text) << bytes_max;
+        make(guest(own, "1"));
+        EXPECT_EQ(run().text(), "203 valuenext") << bytes_max;
+    }
 }
 
 // ---- instances that serve several requests -----------------------------------------------------
