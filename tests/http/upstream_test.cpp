@@ -316,28 +316,6 @@ TEST_F(UpstreamTest, DoesNotKeepOneThatSaysMore) {
     EXPECT_EQ(backend.heard[1], "");
 }
 
-TEST_F(UpstreamTest, SendsWhatIsNotSafeOnceOverAConnectionOfItsOwn) {
-    Backend backend{{{.answer = ok("a"), .is_closing = false}, {}, {.answer = ok("b")}}};
-    pass_on(backend.port);
-    EXPECT_THAT(talk(get("/up")), EndsWith("\r\n\r\na"));
-    EXPECT_THAT(talk(post("/up", "")), EndsWith("\r\n\r\nb"));
-    backend.join();
-    ASSERT_EQ(backend.heard.size(), 3u);
-    EXPECT_EQ(backend.heard[1], "");
-    EXPECT_THAT(backend.heard[2], StartsWith("POST /up"));
-}
-
-TEST_F(UpstreamTest, AsksAgainWhereAKeptConnectionHasEnded) {
-    // It ends with the request, so that it could not be seen before.
-    Backend backend{{{.answer = ok("a"), .is_closing = false}, {}, {.answer = ok("b")}}};
-    pass_on(backend.port);
-    EXPECT_THAT(talk(get("/up")), EndsWith("\r\n\r\na"));
-    EXPECT_THAT(talk(get("/up")), EndsWith("\r\n\r\nb"));
-    backend.join();
-    ASSERT_EQ(backend.heard.size(), 3u);
-    EXPECT_EQ(backend.heard[1], backend.heard[2]);
-}
-
 TEST_F(UpstreamTest, ASafeRequestIsSentAgainWhenItsKeptConnectionIsClosed) {
     for (const char* const method : {"GET", "HEAD", "OPTIONS"}) {
         for (const char* const how : {"before", "when it was asked", "reset"}) {
