@@ -1,16 +1,26 @@
 // The thread takes all lines that are there at once, so that busy servers write in large pieces.
 #include "http/operations/journal.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 
 namespace wrun::http {
 
 namespace {
 
 constexpr int patience_ms = 1000;
+
+/// What is written at once to a file that would wait: as much as a pipe takes when poll() says that
+/// there is room. Standard error belongs to others too, so it cannot be made one that does not.
+[[nodiscard]] std::string_view piece_of(std::string_view text) noexcept {
+    if (text.size() <= PIPE_BUF) return text;
+    const std::size_t end = text.substr(0, PIPE_BUF).rfind('\n');
+    return text.substr(0, end == text.npos ? PIPE_BUF : end + 1);
+}
 
 }  // namespace
 
@@ -76,18 +86,29 @@ void Journal::write_on() {
 }
 
 void Journal::write(std::string_view text, int file) noexcept {
+    const bool may_wait = (::fcntl(file, F_GETFL) & O_NONBLOCK) == 0;
     while (!text.empty()) {
-        const ssize_t written = ::write(file, text.data(), text.size());
+        if (may_wait && !await_room(file)) return;
+        const std::string_view piece = may_wait ? piece_of(text) : text;
+        const ssize_t written = ::write(file, piece.data(), piece.size());
         if (written >= 0) {
             text.remove_prefix(static_cast<std::size_t>(written));
-            continue;
+        } else if (errno == EAGAIN) {
+            if (!await_room(file)) return;
+        } else if (errno != EINTR) {
+            return;
         }
-        if (errno == EINTR) continue;
-        if (errno != EAGAIN) return;
-        pollfd waiting{file, POLLOUT, 0};
-        if (::poll(&waiting, 1, patience_ms) > 0) continue;
+    }
+}
+
+/// False when there is none for so long at the end.
+bool Journal::await_room(int file) noexcept {
+    for (;;) {
+        pollfd room{file, POLLOUT, 0};
+        const int found = ::poll(&room, 1, patience_ms);
+        if (found > 0 || (found < 0 && errno != EINTR)) return true;
         const std::lock_guard lock{mutex_};
-        if (is_ending_) return;
+        if (is_ending_) return false;
     }
 }
 

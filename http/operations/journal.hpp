@@ -36,6 +36,7 @@ private:
     explicit Journal(int file) noexcept : file_{file} {}
     void write_on();
     void write(std::string_view text, int file) noexcept;
+    [[nodiscard]] bool await_room(int file) noexcept;
 
     mutable std::mutex mutex_;
     std::condition_variable changed_;

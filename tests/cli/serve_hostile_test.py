@@ -129,6 +129,22 @@ class Hostile(Serve):
             connection.close()
         self.is_well(server)
 
+    def ask_many(self, server, count):
+        """So many requests with long lines in the log, all answered."""
+        with self.connect(server) as connection:
+            for _ in range(count // 50):
+                connection.sendall((b"GET /%s HTTP/1.1\r\nHost: h\r\n\r\n" % (b"a" * 2000)) * 50)
+                text = b""
+                while text.count(b" 1 one\n") < 50:
+                    piece = connection.recv(1 << 16)
+                    self.assertTrue(piece)
+                    text += piece
+
+    def test_a_log_that_nobody_reads_holds_up_no_end(self):
+        server = self.serve(self.handler(), is_read=False)
+        self.ask_many(server, 1000)
+        self.assertEqual(server.end(), 0)
+
     def test_bombs_are_refused_and_take_no_memory(self):
         server = self.serve("--max-header", "16K", "--max-body", "1M", "--timeout", "2s", self.handler())
         self.is_well(server)

@@ -22,7 +22,7 @@ PATIENCE_S = 30
 class Server:
     """A running `wrun serve` at a port of the system's choice."""
 
-    def __init__(self, wrun, *words, env=None):
+    def __init__(self, wrun, *words, env=None, is_read=True):
         self.process = subprocess.Popen([wrun, "serve", "--addr", "127.0.0.1:0", *words], stderr=subprocess.PIPE,
                                         text=True, errors="replace", env=env)
         self.lines = []
@@ -37,7 +37,8 @@ class Server:
             found = re.search(r"serving .* at http://127.0.0.1:(\d+)", line)
             self.port = int(found[1]) if found else None
         self.reader = threading.Thread(target=self.read, daemon=True)
-        self.reader.start()
+        if is_read:
+            self.reader.start()
 
     def read(self):
         for line in self.process.stderr:
@@ -67,7 +68,8 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(how)
         code = self.process.wait(PATIENCE_S)
-        self.reader.join(PATIENCE_S)
+        if self.reader.ident is not None:
+            self.reader.join(PATIENCE_S)
         self.process.stderr.close()
         return code
 
