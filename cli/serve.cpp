@@ -144,7 +144,7 @@ std::optional<int> Service::open_log() {
         log_file_ = std::move(opened).take();
         file = log_file_.number();
     }
-    auto journal = http::Journal::make(file);
+    auto journal = http::Journal::make(file, http::lost_line(options_.log.format));
     if (!journal.ok()) return fail("cannot start: " + describe(journal.error()));
     journal_ = std::move(journal).take();
     log_.emplace(*journal_, options_.log);

@@ -67,7 +67,26 @@ void open_line(
     return line;
 }
 
+[[nodiscard]] std::string notice_of(LogFormat format, std::string_view text) {
+    if (format == LogFormat::text) return utc_timestamp() + " wrun: " + std::string{text};
+    JsonWriter json;
+    json.open('{').key("time").value(std::string_view{utc_timestamp()});
+    json.key("kind").value(std::string_view{"server"}).key("line").value(text).close('}');
+    return json.text();
+}
+
+template <LogFormat format>
+[[nodiscard]] std::string lost_line_in(u64 lines) {
+    const std::string count = std::to_string(lines);
+    return notice_of(format, count + (lines == 1 ? " line was" : " lines were") + " lost here");
+}
+
 }  // namespace
+
+Journal::LostLine lost_line(LogFormat format) noexcept {
+    return format == LogFormat::text ? &lost_line_in<LogFormat::text>
+                                     : &lost_line_in<LogFormat::json>;
+}
 
 std::string_view name(Failure failure) noexcept {
     switch (failure) {
@@ -115,12 +134,7 @@ void AccessLog::guest_line(
 }
 
 void AccessLog::notice(std::string_view text) noexcept {
-    if (options_.format == LogFormat::text)
-        return journal_.add(utc_timestamp() + " wrun: " + std::string{text});
-    JsonWriter json;
-    json.open('{').key("time").value(std::string_view{utc_timestamp()});
-    json.key("kind").value(std::string_view{"server"}).key("line").value(text).close('}');
-    journal_.add(json.text());
+    journal_.add(notice_of(options_.format, text));
 }
 
 }  // namespace wrun::http

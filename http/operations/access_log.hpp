@@ -32,6 +32,8 @@ private:
     const LogOptions options_;
 };
 
+/// What a log of this format says of lines that its journal has lost.
+[[nodiscard]] Journal::LostLine lost_line(LogFormat format) noexcept;
 /// "2026-11-23T21:06:12.345Z", now.
 [[nodiscard]] std::string utc_timestamp();
 /// The word of logs and metrics: "trap", "deadline", …

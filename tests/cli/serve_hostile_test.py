@@ -4,6 +4,7 @@ usage: serve_hostile_test.py WRUN [TEST…]     Says what it skips without a com
 WRUN_FLOOD_SECONDS=10 measures the flood of one route for that long each way."""
 import collections
 import http.client
+import json
 import os
 import re
 import resource
@@ -139,6 +140,25 @@ class Hostile(Serve):
                     piece = connection.recv(1 << 16)
                     self.assertTrue(piece)
                     text += piece
+
+    def test_a_log_that_nobody_reads_costs_lines_and_no_request_its_time(self):
+        count = 5000  # 10 MB of lines: what may wait twice over
+        for log_format in ("text", "json"):
+            server = self.serve("--log-format", log_format, self.handler(), is_read=False)
+            self.ask_many(server, count)
+            server.reader.start()
+            self.assertTrue(server.wait_for(lambda: "lost here" in server.log()), "no later line is needed")
+            self.assertEqual(server.ask("/last")[0], 200)
+            self.assertEqual(server.end(), 0)
+            lines = server.lines[1:]
+            if log_format == "json":
+                lines = [json.loads(line) for line in lines]
+                lost = [int(line["line"].split()[0]) for line in lines if line["kind"] == "server"]
+                self.assertEqual(lines[-1]["target"], "/last")
+            else:
+                lost = [int(found[1]) for line in lines if (found := re.search(r"Z wrun: (\d+) lines? w", line))]
+                self.assertIn("GET /last 200", lines[-1])
+            self.assertEqual(len(lines) - len(lost) + sum(lost), count + 1)
 
     def test_a_log_that_nobody_reads_holds_up_no_end(self):
         server = self.serve(self.handler(), is_read=False)
