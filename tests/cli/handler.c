@@ -19,6 +19,14 @@ int main(void) {
             fwrite(text, 1, bytes, stdout);
         return 0;
     }
+    if (strcmp(path, "/endless") == 0) {
+        static char text[4096];
+        memset(text, 'x', sizeof text);
+        printf("Content-Type: text/plain\n\n");
+        while (fwrite(text, 1, sizeof text, stdout) == sizeof text) {
+        }
+        return 0;
+    }
     if (strcmp(path, "/log") == 0) fprintf(stderr, "one\033[31m\ntwo\n");
     printf("Content-Type: text/plain\n\n%s %s %s %d %s\n", getenv("REQUEST_METHOD"), path,
         getenv("QUERY_STRING"), ++answers, getenv("GREETING") ? getenv("GREETING") : VERSION);

@@ -130,6 +130,20 @@ class Hostile(Serve):
             connection.close()
         self.is_well(server)
 
+    def test_who_does_not_read_is_cut_and_others_go_on(self):
+        server = self.serve("--threads", "1", "--timeout", "1h", "--write-timeout", "1s", self.handler())
+        with self.connect(server) as deaf:
+            deaf.sendall(b"GET /endless HTTP/1.1\r\nHost: h\r\n\r\n")
+
+            def is_cut():
+                self.is_well(server)
+                return "GET /endless" in server.log()
+            self.assertTrue(server.wait_for(is_cut))
+            text = answer(deaf)  # what the system still has of it, and an end that is none
+            self.assertIn(status(text), (200, None))
+            self.assertFalse(text.endswith(b"0\r\n\r\n"))
+        self.is_well(server)
+
     def ask_many(self, server, count):
         """So many requests with long lines in the log, all answered."""
         with self.connect(server) as connection:

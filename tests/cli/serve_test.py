@@ -197,6 +197,30 @@ class Serve(CliTest):
         self.assertEqual(done.code, 1)
         self.assertIn("table is larger than the limit", done.stderr)
 
+    def test_a_stack_has_a_limit(self):
+        deep = self.wasm("""(module
+            (import "http_handler" "get_uri" (func $get_uri (param i32 i32) (result i32)))
+            (import "http_handler" "write_body" (func $write_body (param i32 i32 i32)))
+            (memory (export "memory") 1) (data (i32.const 0) "deep")
+            (func $down (param i32) (result i32)
+                (if (result i32) (local.get 0)
+                    (then (i32.add (i32.const 1) (call $down (i32.sub (local.get 0) (i32.const 1)))))
+                    (else (i32.const 0))))
+            (func (export "handle_request") (result i64)  ;; a thousand calls for each byte of the target
+                (drop (call $down (i32.mul (i32.const 1000) (call $get_uri (i32.const 0) (i32.const 0)))))
+                (call $write_body (i32.const 1) (i32.const 0) (i32.const 4))
+                (i64.const 0))
+            (func (export "handle_response") (param i32 i32)))""", "deep.wasm")
+        for size, status in (("64K", 500), ("64M", 200)):
+            server = self.serve("--max-stack", size, deep)
+            for _ in range(3):
+                self.assertEqual(server.ask("/" + "a" * 99)[0], status, size)
+                self.assertEqual(server.ask("/"), (200, "deep"))
+            self.assertEqual(server.end(), 0)
+            self.assertEqual(len(re.findall("/a+ 500 .*failed=trap: call stack exhausted", server.log())),
+                             3 if status == 500 else 0)
+        self.assertEqual(self.fails("serve", "--max-stack", "1K", deep).code, 2)
+
     def test_what_guests_say_is_told_and_harmless(self):
         server = self.serve(self.handler())
         server.ask("/log")
